@@ -1,0 +1,252 @@
+"""Evaluations → cards: order, folding, words, suggestions that an EHR can file."""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from cds_service.decision.orders import OrderContext
+from cds_service.decision.ports import OrderWriter
+from cds_service.decision.words import describe, fill, markdown, plain, planned_day, slot_text
+from cds_service.domain.evaluation import Evaluation
+from cds_service.domain.facts import Condition, Fact, Order
+from cds_service.domain.recommendations import Offer, OfferedAction, OfferedSuggestion, PlannedDate
+from cds_service.domain.sides import Side
+from cds_service.domain.situation import Situation
+from cds_service.domain.truth import MET
+from cds_service.hooks.contexts import HookContext
+from cds_service.hooks.response import (
+    SUMMARY_LIMIT,
+    Action,
+    ActionType,
+    Card,
+    Coding,
+    Indicator,
+    Link,
+    LinkType,
+    OverrideReason,
+    SelectionBehavior,
+    Source,
+    Suggestion,
+)
+from cds_service.knowledge.knowledge import Knowledge
+
+_REASON_TYPES = ("Condition/", "Observation/", "DiagnosticReport/")
+DATA_GAP, MORE = "data-gap", "more-recommendations"
+
+
+@dataclass(frozen=True, slots=True)
+class Composer:
+    """Writes cards in the words of the knowledge. ``public_url`` is where the pages behind the cards are."""
+
+    knowledge: Knowledge
+    writer: OrderWriter
+    public_url: str
+
+    def card(self, evaluation: Evaluation, situation: Situation, context: HookContext) -> Card:
+        """The card of one recommendation, for all the sides or drafts on which it stands."""
+        recommendation = evaluation.recommendation
+        here = [situation.narrowed(verdict.scope) for verdict in evaluation.verdicts]
+        suggestions = () if context.is_patient_facing else tuple(self._suggestions(evaluation, here, context))
+        behavior = SelectionBehavior.ANY if recommendation.select_any else SelectionBehavior.AT_MOST_ONE
+        return Card(
+            uuid=str(uuid.uuid4()),
+            summary=self._summary(evaluation, here),
+            detail=self._detail(evaluation, here),
+            indicator=Indicator(evaluation.indicator.value),
+            source=self._source(recommendation.id, recommendation.title),
+            suggestions=suggestions,
+            selection_behavior=behavior if suggestions else None,
+            override_reasons=tuple(
+                OverrideReason(system=r.system, code=r.code, display=r.display) for r in recommendation.override_reasons
+            ),
+            links=tuple(Link(label=link.label, url=link.url, type=LinkType.ABSOLUTE) for link in recommendation.links),
+        )
+
+    def _source(self, code: str, title: str) -> Source:
+        topic = self.knowledge.topic(code, title)
+        words = self.knowledge.words.source
+        return Source(
+            label=words.label,
+            url=f"{self.public_url}/cards/{code}",
+            topic=Coding(system=topic.system, code=topic.code, display=topic.display),
+        )
+
+    # ---- words
+
+    def _values(self, evaluation: Evaluation, here: list[Situation], *, in_markdown: bool) -> dict[str, str]:
+        clean = markdown if in_markdown else plain
+        drafts = dict.fromkeys(clean(s.scope.draft.coding.display) for s in here if s.scope.draft is not None)
+        values = {name: slot_text(slot, here, clean) for name, slot in evaluation.recommendation.slots.items()}
+        values["side"] = evaluation.sides.words
+        values["draft"] = ", ".join(drafts)
+        values["missing"] = self.needs_in_words(evaluation.shown_gaps)
+        values["found"] = "; ".join(describe(fact, clean) for fact in evaluation.facts)
+        return values
+
+    def _summary(self, evaluation: Evaluation, here: list[Situation]) -> str:
+        text = fill(evaluation.recommendation.summary, self._values(evaluation, here, in_markdown=False))
+        return text if len(text) < SUMMARY_LIMIT else text[: SUMMARY_LIMIT - 2].rstrip() + "…"
+
+    def _detail(self, evaluation: Evaluation, here: list[Situation]) -> str:
+        recommendation = evaluation.recommendation
+        values = self._values(evaluation, here, in_markdown=True)
+        parts = [
+            fill(text.template, values)
+            for text in recommendation.detail
+            if text.when is None or any(text.when.answer(s).truth is MET for s in here)
+        ]
+        parts += [fill(caveat, values) for caveat in evaluation.caveats]
+        cited = [self._citation(name) for name in recommendation.evidence[:3]]
+        words = self.knowledge.words
+        parts.append(fill(words.evidence_line, {"strength": recommendation.strength, "citations": "; ".join(cited)}))
+        parts.append(words.draft_notice)
+        return "\n\n".join(part.strip() for part in parts)
+
+    def _citation(self, name: str) -> str:
+        source = self.knowledge.evidence[name]
+        label = source.citation.rstrip(".")
+        return f"[{label}]({source.url})" if source.url else label
+
+    def needs_in_words(self, needs: Iterable[str]) -> str:
+        """Needs as a clinician calls them, in the order of ``services.yaml``."""
+        known = self.knowledge.words.needs
+        return ", ".join(entry.words for name, entry in known.items() if name in set(needs))
+
+    # ---- suggestions
+
+    def _suggestions(self, evaluation: Evaluation, here: list[Situation], context: HookContext) -> Iterable[Suggestion]:
+        values = self._values(evaluation, here, in_markdown=False)
+        for offered in evaluation.recommendation.suggestions:
+            stands = [s for s in here if offered.when is None or offered.when.answer(s).truth is MET]
+            actions = tuple(self._actions(offered, stands, context, values)) if stands else ()
+            if actions:
+                yield Suggestion(
+                    label=fill(offered.label, values),
+                    uuid=str(uuid.uuid4()),
+                    is_recommended=offered.recommended,
+                    actions=actions,
+                )
+
+    def _actions(
+        self, offered: OfferedSuggestion, stands: list[Situation], context: HookContext, values: dict[str, str]
+    ) -> Iterable[Action]:
+        for action in offered.actions:
+            description = fill(action.description, values)
+            if action.offer is Offer.CREATE:
+                resource = self._order(action, stands, context, description)
+                yield Action(type=ActionType.CREATE, description=description, resource=resource)
+                continue
+            for situation in stands:
+                draft = situation.scope.draft
+                if draft is not None:
+                    yield from self._change(action, draft, situation, description)
+
+    def _change(self, action: OfferedAction, draft: Order, situation: Situation, description: str) -> Iterable[Action]:
+        """A deletion needs the draft's id; without one it cannot be offered."""
+        if action.offer is Offer.DELETE_DRAFT:
+            if draft.reference:
+                yield Action(type=ActionType.DELETE, description=description, resource_id=draft.reference)
+            return
+        planned = _planned(action.planned, situation)
+        if draft.resource is None or (action.planned and planned is None):
+            return
+        resource = self.writer.update(
+            draft.resource,
+            planned=planned,
+            on_hold=action.on_hold,
+            add_reason=action.add_reason,
+            new_code=action.new_code,
+        )
+        yield Action(type=ActionType.UPDATE, description=description, resource=resource)
+
+    def _order(
+        self, action: OfferedAction, stands: list[Situation], context: HookContext, description: str
+    ) -> dict[str, Any]:
+        if action.orderable is None:
+            raise ValueError("a create action has an orderable: the compiler refuses it otherwise")
+        side = Side.UNSPECIFIED
+        for situation in stands:
+            side |= situation.scope.side or Side.UNSPECIFIED
+        reasons = _reasons(action, stands)
+        references = tuple(r.reference for r in reasons if r.reference.startswith(_REASON_TYPES))
+        return self.writer.create(
+            action.orderable,
+            OrderContext(
+                patient_id=context.patient_id,
+                encounter_id=context.encounter_id,
+                requester=context.user_id,
+                side=side if action.orderable.sided else Side.UNSPECIFIED,
+                reasons=references,
+                reason_codings=() if references else tuple(dict.fromkeys(r.coding for r in reasons)),
+                priority=action.priority,
+                planned=_planned(action.planned, stands[0]),
+                intent="proposal",
+                authored=stands[0].now.at,
+                description=description,
+            ),
+        )
+
+    # ---- the cards that are no recommendation's own
+
+    def folded(self, cards: Sequence[Card]) -> Card:
+        """One card for those beyond the limit: each summary, all their suggestions, the highest indicator."""
+        words = self.knowledge.words.folded_card
+        lines = "\n".join(f"- {markdown_line(card.summary)}" for card in cards)
+        suggestions = tuple(s for card in cards for s in card.suggestions)
+        values = {"count": str(len(cards)), "cards": lines}
+        return Card(
+            uuid=str(uuid.uuid4()),
+            summary=fill(words.summary, values),
+            detail=fill(words.detail, values),
+            indicator=max((card.indicator for card in cards), key=lambda i: i.rank),
+            source=self._plain_source(MORE, words.title),
+            suggestions=suggestions,
+            selection_behavior=SelectionBehavior.ANY if suggestions else None,
+        )
+
+    def data_gap(self, needs: Iterable[str]) -> Card:
+        """One card that says what could not be read."""
+        words = self.knowledge.words.data_gap_card
+        values = {"missing": self.needs_in_words(needs)}
+        return Card(
+            uuid=str(uuid.uuid4()),
+            summary=fill(words.summary, values)[: SUMMARY_LIMIT - 1],
+            detail=fill(words.detail, values),
+            indicator=Indicator.INFO,
+            source=self._plain_source(DATA_GAP, words.title),
+        )
+
+    def _plain_source(self, code: str, title: str) -> Source:
+        topic = self.knowledge.topic(code, title)
+        return Source(
+            label=self.knowledge.words.source.label,
+            topic=Coding(system=topic.system, code=topic.code, display=topic.display),
+        )
+
+
+def markdown_line(text: str) -> str:
+    """A summary inside a list: harmless, not cut."""
+    return text.replace("<", "&lt;").replace("*", "\\*").replace("_", "\\_").replace("[", "\\[")
+
+
+def _reasons(action: OfferedAction, stands: list[Situation]) -> list[Fact]:
+    """The patient's own problems behind an order; where there are none, the observations that show it."""
+    facts: dict[int, Fact] = {}
+    for situation in stands:
+        if action.reason is not None:
+            facts.update((id(fact), fact) for fact in action.reason.answer(situation).facts)
+    problems = [f for f in facts.values() if isinstance(f, Condition)]
+    return problems or list(facts.values())
+
+
+def _planned(planned: PlannedDate | None, situation: Situation) -> dt.date | None:
+    if planned is None:
+        return None
+    if planned.moment is None:
+        return dt.date.fromordinal(situation.now.today + planned.plus.amount)
+    when = planned.moment.find(situation).when
+    return None if when is None else planned_day(when, planned.plus.amount, situation)

@@ -1,0 +1,159 @@
+"""One call, decided: judge every recommendation of the hook, put the answers in order, never silent, never noisy.
+
+    every recommendation settled             → its cards, or none
+    some unknown, and the call concerns us   → what stands, and one card for what could not be read
+    some unknown, nothing known concerns us  → 412 without Patient or Conditions; else no card, gaps in the extension
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from cds_service.decision.compose import Composer
+from cds_service.decision.records import CardRecord
+from cds_service.domain.evaluation import Evaluation, Standing, evaluate
+from cds_service.domain.facts import NeedState, PatientFacts
+from cds_service.domain.recommendations import Indicator, Recommendation, Sort
+from cds_service.domain.situation import Situation
+from cds_service.domain.times import Now
+from cds_service.domain.truth import MET
+from cds_service.errors import PreconditionError
+from cds_service.hooks.contexts import HookContext
+from cds_service.hooks.response import Card, CDSResponse
+from cds_service.knowledge.knowledge import Knowledge
+
+EXTENSION = "org.example.foot-drop-cds"
+_VITAL = ("patient", "condition")
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The answer, what the ledger keeps of it, and how it came about."""
+
+    response: CDSResponse
+    cards: tuple[CardRecord, ...]
+    outcome: str
+    gaps: tuple[str, ...]
+    evaluations: tuple[Evaluation, ...]
+
+
+class Decider:
+    """Decides calls with one knowledge. Holds nothing of any patient."""
+
+    def __init__(self, knowledge: Knowledge, composer: Composer, max_cards: int) -> None:
+        """``max_cards`` counts recommendations; 0 means that nothing is folded."""
+        self.knowledge = knowledge
+        self.composer = composer
+        self.max_cards = max_cards
+        self._by_hook: Mapping[str, tuple[Recommendation, ...]] = {
+            service.hook: knowledge.at_hook(service.hook) for service in knowledge.services
+        }
+        self._vital = frozenset(n for n, need in knowledge.vocabulary.needs.items() if need.shows & set(_VITAL))
+
+    def situation(self, hook: str, facts: PatientFacts, now: Now) -> Situation:
+        """Where the recommendations of this call are judged."""
+        return Situation(facts, now, hook)
+
+    def evaluate(self, situation: Situation) -> tuple[Evaluation, ...]:
+        """Every recommendation that speaks at this hook and is in effect on this day."""
+        today = dt.date.fromordinal(situation.now.today)
+        return tuple(evaluate(r, situation) for r in self._by_hook.get(situation.hook, ()) if _in_effect(r, today))
+
+    def decide(self, context: HookContext, situation: Situation) -> Decision:
+        """The answer to one call. Raises PreconditionError where the needed data cannot be had."""
+        evaluations = self.evaluate(situation)
+        standing = _in_order(e for e in evaluations if e.standing is Standing.STANDS)
+        critical = [e for e in standing if _is_critical_red_flag(e)]
+        shown = critical or standing
+        gaps = self._open_needs(evaluations, shown, situation.facts)
+        concerned = bool(shown) or self.knowledge.concerns_us.answer(situation).truth is MET
+        if gaps and (situation.facts.subject is None or (gaps & self._vital and not concerned)):
+            raise PreconditionError(self._missing_keys(gaps, situation.facts))
+        cards, records = self._cards(shown, situation, context)
+        if gaps and concerned and not critical:
+            cards.append(self.composer.data_gap(gaps))
+        outcome = ("partial" if gaps else "complete") + (" with cards" if shown else " without cards")
+        response = CDSResponse(cards=tuple(cards), extension=self._extension(gaps, situation.facts))
+        return Decision(response, tuple(records), outcome, tuple(sorted(gaps)), evaluations)
+
+    def _cards(
+        self, shown: list[Evaluation], situation: Situation, context: HookContext
+    ) -> tuple[list[Card], list[CardRecord]]:
+        limit = self.max_cards or len(shown)
+        composed = [self.composer.card(e, situation, context) for e in shown]
+        cards, rest = composed[:limit], composed[limit:]
+        records = [_record(e, card, card.uuid, "returned") for e, card in zip(shown[:limit], cards, strict=True)]
+        if rest:
+            folded = self.composer.folded(rest)
+            cards.append(folded)
+            records += [_record(e, c, folded.uuid, "folded") for e, c in zip(shown[limit:], rest, strict=True)]
+        return cards, records
+
+    def _open_needs(self, evaluations: tuple[Evaluation, ...], shown: list[Evaluation], facts: PatientFacts) -> frozenset[str]:
+        """The needs on which an answer still hangs, less those that a returned card names and those never asked."""
+        hanging: set[str] = set()
+        for evaluation in evaluations:
+            if evaluation.standing is not Standing.DOES_NOT_STAND:
+                hanging |= evaluation.missing
+        named: set[str] = set()
+        for evaluation in shown:
+            named |= evaluation.shown_gaps
+        return frozenset(n for n in hanging - named if facts.needs.get(n) is not NeedState.NOT_ASKED)
+
+    def _missing_keys(self, gaps: frozenset[str], facts: PatientFacts) -> list[str]:
+        needs = self.knowledge.vocabulary.needs
+        return [
+            need.key
+            for name, need in needs.items()
+            if name in gaps or ("patient" in need.shows and facts.subject is None)
+        ]
+
+    def _extension(self, gaps: frozenset[str], facts: PatientFacts) -> dict[str, object] | None:
+        """What a machine may want to know: gaps by key and state, and resources that were not understood."""
+        needs = self.knowledge.vocabulary.needs
+        extension: dict[str, object] = {}
+        if gaps:
+            extension[f"{EXTENSION}.data-gaps"] = [
+                {"key": need.key, "state": facts.needs.get(name, NeedState.ABSENT).value}
+                for name, need in needs.items()
+                if name in gaps
+            ]
+        if facts.reading.invalid:
+            extension[f"{EXTENSION}.not-understood"] = dict(facts.reading.invalid)
+        return extension or None
+
+
+def _in_effect(recommendation: Recommendation, today: dt.date) -> bool:
+    """Past its effective period, or before it, a recommendation is silent."""
+    period = recommendation.stewardship
+    return not (period.effective_from and today < period.effective_from) and not (
+        period.effective_to and today > period.effective_to
+    )
+
+
+def _in_order(evaluations: Iterable[Evaluation]) -> list[Evaluation]:
+    """Critical before warning before info, then the order of the table."""
+    return sorted(evaluations, key=lambda e: (-e.indicator.rank, e.recommendation.order))
+
+
+def _is_critical_red_flag(evaluation: Evaluation) -> bool:
+    return evaluation.recommendation.sort is Sort.RED_FLAG and evaluation.indicator is Indicator.CRITICAL
+
+
+def _record(evaluation: Evaluation, card: Card, card_uuid: str, state: str) -> CardRecord:
+    return CardRecord(
+        uuid=card_uuid,
+        recommendation_id=evaluation.recommendation.id,
+        version=evaluation.recommendation.stewardship.version,
+        indicator=evaluation.indicator.value,
+        suggestion_uuids=tuple(s.uuid for s in card.suggestions),
+        state="returned" if state == "returned" else "folded",
+    )
+
+
+def new_call_id() -> str:
+    """Ours, for logs and the ledger; not the hook instance, which is the client's."""
+    return str(uuid.uuid4())

@@ -1,0 +1,65 @@
+"""What a decision needs from outside: a reader of records, a writer of orders, a ledger.
+
+The real ones live in ``fhir`` and ``ledger``; a fake that passes the same tests will do as well.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from cds_service.decision.orders import OrderContext
+from cds_service.decision.records import DecisionRecord, FeedbackEntry, FeedbackReport
+from cds_service.domain.codes import Coding
+from cds_service.domain.facts import PatientFacts
+from cds_service.domain.recommendations import Orderable
+from cds_service.domain.times import Now
+from cds_service.hooks.contexts import HookContext
+from cds_service.hooks.request import CDSRequest
+
+
+class FactsReader(Protocol):
+    """Turns what a call brings into facts. Does not fetch, and never answers for another patient."""
+
+    def read(self, request: CDSRequest, context: HookContext, now: Now) -> PatientFacts:
+        """The facts of one call. Raises RequestError: a foreign patient, or too much."""
+        ...
+
+
+class OrderWriter(Protocol):
+    """Builds the resources that suggestions carry. Does not send them anywhere."""
+
+    def create(self, orderable: Orderable, order: OrderContext) -> dict[str, Any]:
+        """A complete draft order."""
+        ...
+
+    def update(
+        self,
+        draft: Mapping[str, object],
+        *,
+        planned: dt.date | None = None,
+        on_hold: bool = False,
+        add_reason: Coding | None = None,
+        new_code: Orderable | None = None,
+    ) -> dict[str, Any]:
+        """The draft as it came with only these members changed."""
+        ...
+
+
+class Ledger(Protocol):
+    """Keeps what was returned and what became of it. Holds nothing of the patient or the user."""
+
+    async def record(self, record: DecisionRecord) -> None:
+        """Keep a call; returns when it is safe from a crash of this process."""
+        ...
+
+    async def record_feedback(
+        self, client: str, service_id: str, entries: Sequence[FeedbackEntry], received_at: dt.datetime
+    ) -> FeedbackReport:
+        """Keep what users did with cards; the same report twice is one."""
+        ...
+
+    def close(self) -> None:
+        """Write what is pending and let go."""
+        ...

@@ -1,0 +1,105 @@
+"""Filling a card's texts: named slots only, every value from the record made harmless.
+
+A detail is GitHub Flavored Markdown, and some clients render HTML in it (the Sandbox does): values from the record
+are escaped for both. A summary is plain text on one line.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import html
+import re
+from collections.abc import Callable, Mapping
+
+from cds_service.domain.facts import Condition, Device, Done, Fact, Finding, Order
+from cds_service.domain.recommendations import Slot, SlotSource
+from cds_service.domain.sides import Side
+from cds_service.domain.situation import Situation
+from cds_service.domain.times import When
+from cds_service.domain.truth import MET
+
+LONGEST_DISPLAY = 60
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|~])")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f\u2028\u2029\ud800-\udfff]+")
+Clean = Callable[[str], str]
+
+
+def plain(text: str) -> str:
+    """One line of plain text, cut to a length a card can bear, with nothing a browser could take for markup."""
+    text = " ".join(_CONTROL.sub(" ", text).replace("<", " ").replace(">", " ").split())
+    return text if len(text) <= LONGEST_DISPLAY else text[: LONGEST_DISPLAY - 1].rstrip() + "…"
+
+
+def markdown(text: str) -> str:
+    """Text from the record inside Markdown: nothing in it formats, links or becomes HTML."""
+    return html.escape(_MARKDOWN.sub(r"\\\1", plain(text)), quote=True)
+
+
+def describe(fact: Fact, clean: Clean = markdown) -> str:
+    """A record in a few words: what, which side, when."""
+    name = clean(fact.coding.display or fact.coding.code)
+    side = f", {fact.side.words}" if fact.side else ""
+    return f"{name}{side}{_particulars(fact, clean)}"
+
+
+def _particulars(fact: Fact, clean: Clean) -> str:
+    date = fact.when.text if fact.when else ""
+    if isinstance(fact, Condition):
+        suspected = " (suspected)" if fact.certainty.value == "suspected" else ""
+        return f"{suspected}, since {date}" if date else f"{suspected}, onset not recorded"
+    if isinstance(fact, Finding):
+        value = clean(fact.value_text) or "value not readable"
+        return f": {value}, on {date}" if date else f": {value}, date not recorded"
+    if isinstance(fact, Device):
+        return f", in use since {date}" if date else ", in use"
+    if isinstance(fact, Order):
+        stage = "draft" if fact.in_call or fact.stage.value == "draft" else "ordered"
+        return f", {stage} {date}".rstrip()
+    if isinstance(fact, Done):
+        return f", done {date}" if date else ", done, date not recorded"
+    return f", {date}" if date else ""
+
+
+def fill(template: str, values: Mapping[str, str]) -> str:
+    """Put values into a template checked at load."""
+    return template.format_map(values)
+
+
+def slot_text(slot: Slot, situations: list[Situation], clean: Clean) -> str:
+    """A slot's text over the sides or drafts that stand: each value once."""
+    texts = dict.fromkeys(t for t in (_one(slot, s, clean) for s in situations) if t)
+    return " / ".join(texts) or slot.otherwise
+
+
+def _one(slot: Slot, situation: Situation, clean: Clean) -> str:
+    if slot.moment is not None:
+        when = slot.moment.find(situation).when
+        if when is None:
+            return ""
+        if slot.shows is SlotSource.DAYS_AGO:
+            return str(situation.now.today - when.latest)
+        return planned_day(when, slot.plus.amount if slot.plus else 0, situation).isoformat() if slot.plus else when.text
+    if slot.criterion is None:
+        return ""
+    answer = slot.criterion.answer(situation)
+    if answer.truth is not MET or not answer.facts:
+        return ""
+    return _of_fact(slot.shows, answer.facts[0], clean)
+
+
+def _of_fact(shows: SlotSource, fact: Fact, clean: Clean) -> str:
+    if shows is SlotSource.FACT_DATE:
+        return fact.when.text if fact.when else ""
+    if shows is SlotSource.FACT_VALUE:
+        return clean(fact.value_text) if isinstance(fact, Finding) else ""
+    return clean(fact.coding.display or fact.coding.code)
+
+
+def planned_day(when: When, plus: int, situation: Situation) -> dt.date:
+    """A moment plus some days, but never before today."""
+    return dt.date.fromordinal(max(when.latest + plus, situation.now.today))
+
+
+def side_words(side: Side) -> str:
+    """How a text names the side or sides."""
+    return side.words

@@ -1,0 +1,84 @@
+"""Clinical codes as types that refuse what is malformed, and the table that turns codes into concepts.
+
+A *concept* is the name of a value set: a thing a clinician would say. The table is built once at load; a look-up is
+one dictionary access on the normalised system and code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from cds_service.domain.sides import Side
+
+
+class Coding(NamedTuple):
+    """System, code and display, as FHIR and CDS Hooks have it."""
+
+    system: str
+    code: str
+    display: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CodeSystem:
+    """A code system with every URI under which real feeds send it."""
+
+    name: str
+    uri: str
+    aliases: tuple[str, ...] = ()
+    ignores_dots: bool = False
+    titles: Mapping[str, str] | None = None
+
+    def normalise(self, code: str) -> str:
+        """The code as the table spells it: upper case for systems that ignore case, dots left out where they are decoration."""
+        code = code.strip()
+        return code.replace(".", "").upper() if self.ignores_dots else code
+
+
+class Meaning(NamedTuple):
+    """What one code means here: a concept, the side it names, and words without which it does not count."""
+
+    concept: str
+    side: Side = Side.UNSPECIFIED
+    words: tuple[str, ...] = ()
+
+
+class CodeTable:
+    """Every code the knowledge recognises. Immutable after construction."""
+
+    def __init__(self, systems: Iterable[CodeSystem], meanings: Mapping[tuple[str, str], tuple[Meaning, ...]]) -> None:
+        """Build from systems and meanings keyed by (canonical URI, normalised code)."""
+        self._systems: dict[str, CodeSystem] = {}
+        self._plain: dict[str, dict[str, tuple[Meaning, ...]]] = {}
+        self._dotted: dict[str, dict[str, tuple[Meaning, ...]]] = {}
+        for system in systems:
+            codes = {code: found for (uri, code), found in meanings.items() if uri == system.uri}
+            for uri in (system.uri, *system.aliases):
+                self._systems[uri] = system
+                (self._dotted if system.ignores_dots else self._plain)[uri] = codes
+
+    def system(self, uri: str) -> CodeSystem | None:
+        """The code system behind a URI, an OID or a versioned SNOMED CT URI."""
+        return self._systems.get(uri) or self._systems.get(_unversioned(uri))
+
+    def look_up(self, uri: str | None, code: str) -> tuple[Meaning, ...]:
+        """What a code means, or nothing. Never guesses: the system must be known and the code listed."""
+        if not uri or not code:
+            return ()
+        codes = self._plain.get(uri)
+        if codes is not None:
+            return codes.get(code) or codes.get(code.strip(), ())
+        codes = self._dotted.get(uri)
+        if codes is not None:
+            return codes.get(code.replace(".", "").strip().upper(), ())
+        plain = _unversioned(uri)
+        return self.look_up(plain, code) if plain != uri else ()
+
+
+def _unversioned(uri: str) -> str:
+    """``http://snomed.info/sct/731000124108`` and ``http://loinc.org/`` name the system itself."""
+    uri = uri.strip().split("|", 1)[0].rstrip("/")
+    head, _, tail = uri.partition("/sct/")
+    return f"{head}/sct" if tail else uri

@@ -1,0 +1,149 @@
+"""Judging one recommendation against one patient, for each side or draft it speaks of.
+
+    when met, no gate, no exclusion          → stands
+    when met, an exclusion unknown           → stands with its caveat, or is withheld, as its file says
+    when unknown                             → unknown: never shows a card
+    otherwise                                → does not stand, and nothing that could not be read changes that
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import NamedTuple
+
+from cds_service.domain.criteria import affected_sides
+from cds_service.domain.facts import Fact, Kind, Order
+from cds_service.domain.recommendations import Indicator, Recommendation, Sort
+from cds_service.domain.sides import Side
+from cds_service.domain.situation import WHOLE_PATIENT, Scope, Situation
+from cds_service.domain.truth import MET, NOT_MET, UNKNOWN
+
+_NOTHING: frozenset[str] = frozenset()
+
+
+class Standing(Enum):
+    """How a recommendation stands for one side or draft, or altogether."""
+
+    STANDS = "stands"
+    WITHHELD = "withheld"
+    UNKNOWN = "unknown"
+    DOES_NOT_STAND = "does not stand"
+
+
+class Verdict(NamedTuple):
+    """One side's or draft's verdict, with what decided it and what was left open."""
+
+    scope: Scope
+    standing: Standing
+    facts: tuple[Fact, ...] = ()
+    needs: frozenset[str] = _NOTHING
+    caveats: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Evaluation:
+    """One recommendation against one patient. ``verdicts`` are those that stand; ``missing`` the needs that leave it open."""
+
+    recommendation: Recommendation
+    standing: Standing
+    verdicts: tuple[Verdict, ...]
+    missing: frozenset[str]
+    indicator: Indicator
+
+    @property
+    def sides(self) -> Side:
+        """The sides on which it stands, together."""
+        sides = Side.UNSPECIFIED
+        for verdict in self.verdicts:
+            if verdict.scope.side:
+                sides |= verdict.scope.side
+        return sides
+
+    @property
+    def facts(self) -> tuple[Fact, ...]:
+        """The records that decided it, each once."""
+        return tuple({id(fact): fact for verdict in self.verdicts for fact in verdict.facts}.values())
+
+    @property
+    def caveats(self) -> tuple[str, ...]:
+        """The caveats under which it stands, each once."""
+        return tuple(dict.fromkeys(caveat for verdict in self.verdicts for caveat in verdict.caveats))
+
+    @property
+    def shown_gaps(self) -> frozenset[str]:
+        """The needs that the card itself says could not be read."""
+        return frozenset().union(*(verdict.needs for verdict in self.verdicts))
+
+
+def scopes_of(recommendation: Recommendation, situation: Situation) -> tuple[tuple[Scope, ...], frozenset[str] | None]:
+    """What the recommendation judges one by one, and the needs that leave a further one open (None: nothing open)."""
+    each = recommendation.for_each
+    if each is None:
+        return (WHOLE_PATIENT,), None
+    if each.sides_with is not None:
+        sides, _, open_needs = affected_sides(each.sides_with, situation)
+        return tuple(Scope(side=side) for side in sides), open_needs
+    drafts = (f for f in situation.facts.of(Kind.ORDER, each.drafted) if isinstance(f, Order) and f.judged)
+    return tuple(Scope(side=draft.side, draft=draft) for draft in drafts), None
+
+
+def judge(recommendation: Recommendation, scope: Scope, situation: Situation) -> Verdict:
+    """One side or draft: trigger first, then gates and exclusions."""
+    here = situation.narrowed(scope)
+    trigger = recommendation.when.answer(here)
+    if trigger.truth is NOT_MET:
+        return Verdict(scope, Standing.DOES_NOT_STAND)
+    facts = trigger.facts
+    needs, caveats, withheld = _NOTHING, [], False  # type: frozenset[str], list[str], bool
+    for gate in recommendation.gates:
+        answer = gate.answer(here)
+        if answer.truth is MET:
+            return Verdict(scope, Standing.DOES_NOT_STAND)
+        if answer.truth is UNKNOWN:
+            withheld = withheld or recommendation.sort is not Sort.RED_FLAG
+            needs |= answer.needs
+    for exclusion in recommendation.unless:
+        answer = exclusion.criterion.answer(here)
+        if answer.truth is MET:
+            return Verdict(scope, Standing.DOES_NOT_STAND)
+        if answer.truth is UNKNOWN:
+            needs |= answer.needs
+            if exclusion.show_when_unknown:
+                caveats.append(exclusion.caveat)
+            else:
+                withheld = True
+    if trigger.truth is UNKNOWN:
+        return Verdict(scope, Standing.UNKNOWN, facts, needs | trigger.needs)
+    if withheld:
+        return Verdict(scope, Standing.WITHHELD, facts, needs)
+    return Verdict(scope, Standing.STANDS, facts, needs, tuple(caveats))
+
+
+def evaluate(recommendation: Recommendation, situation: Situation) -> Evaluation:
+    """Judge every side or draft and put the verdicts together."""
+    scopes, open_needs = scopes_of(recommendation, situation)
+    verdicts = [judge(recommendation, scope, situation) for scope in scopes]
+    standing = tuple(v for v in verdicts if v.standing is Standing.STANDS)
+    missing = _NOTHING.union(*(v.needs for v in verdicts if v.standing is not Standing.DOES_NOT_STAND))
+    if open_needs:
+        missing |= open_needs
+    if standing:
+        return Evaluation(recommendation, Standing.STANDS, standing, missing, _indicator(recommendation, standing, situation))
+    states = {v.standing for v in verdicts}
+    if Standing.UNKNOWN in states or open_needs is not None:
+        state = Standing.UNKNOWN
+    else:
+        state = Standing.WITHHELD if Standing.WITHHELD in states else Standing.DOES_NOT_STAND
+    return Evaluation(recommendation, state, (), missing, recommendation.indicator)
+
+
+def _indicator(recommendation: Recommendation, standing: tuple[Verdict, ...], situation: Situation) -> Indicator:
+    """The highest indicator that a side or draft certainly reaches; an unknown condition leaves the lower one."""
+    level = recommendation.indicator
+    for raised, criterion in recommendation.raised_when:
+        if raised.rank > level.rank and any(
+            criterion.answer(situation.narrowed(verdict.scope)).truth is MET for verdict in standing
+        ):
+            level = raised
+    return level

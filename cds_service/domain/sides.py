@@ -1,0 +1,26 @@
+"""Sides of the body. Unspecified is a value of its own and matches either side."""
+
+from enum import IntFlag
+
+
+class Side(IntFlag):
+    """Right, left, both, or not stated."""
+
+    UNSPECIFIED = 0
+    RIGHT = 1
+    LEFT = 2
+    BOTH = 3
+
+    @property
+    def words(self) -> str:
+        """How a card says it."""
+        return _WORDS[self]
+
+
+_WORDS = ("side not stated", "right", "left", "right and left")
+SIDES_BY_NAME = {"right": Side.RIGHT, "left": Side.LEFT, "both": Side.BOTH}
+
+
+def same_side(one: int, other: int) -> bool:
+    """Whether two records may be about the same side: they overlap, or one does not say."""
+    return not one or not other or bool(one & other)

@@ -1,0 +1,166 @@
+"""Everything that can go wrong, as one tree.
+
+::
+
+    FootDropError
+    ├── KnowledgeError               something in cards/ is wrong: file, line, key, remedy
+    └── RequestError                 this call is refused or cannot be answered
+        ├── NotJSONError             the body is not JSON (RFC 8259)
+        ├── InvalidRequestError      a member is missing, empty or of the wrong type
+        ├── WrongHookError           `hook` is not a hook of this service
+        ├── ForeignPatientError      a resource in the request belongs to another patient
+        ├── UnknownServiceError      no service has this id
+        ├── MethodNotAllowedError    this path answers other methods
+        ├── UnsupportedMediaTypeError  the body is not declared as JSON
+        ├── TooLargeError            too many bytes or resources, or nested too deep
+        ├── UnauthorizedError        no client token, or a bad one: never says why
+        ├── ForbiddenError           this client may not use this service or FHIR server
+        ├── PreconditionError        needed patient data cannot be had
+        └── OverloadedError          too many calls at once: come back later
+
+Messages go over the wire and into logs, so they hold member names, prefetch keys and resource types,
+never a value that somebody sent. The HTTP status of each error stands in one table of the api package.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+
+class FootDropError(Exception):
+    """The root: catch this to catch everything this project raises on purpose."""
+
+
+class KnowledgeError(FootDropError):
+    """A file in `cards/` cannot be used; says where, which key, and what would have been right."""
+
+    def __init__(
+        self,
+        problem: str,
+        *,
+        file: Path | str | None = None,
+        line: int | None = None,
+        key: str | None = None,
+        remedy: str | None = None,
+    ) -> None:
+        self.problem = problem
+        self.file = file
+        self.line = line
+        self.key = key
+        self.remedy = remedy
+        place = ":".join(str(part) for part in (file, line) if part is not None)
+        parts = (place, key, problem)
+        message = ": ".join(str(part) for part in parts if part)
+        super().__init__(f"{message} ({remedy})" if remedy else message)
+
+
+class RequestError(FootDropError):
+    """This call is refused or cannot be answered; `member` names the culprit where there is one."""
+
+    member: str | None = None
+
+
+class NotJSONError(RequestError):
+    """The body is not JSON in UTF-8 (JSN-1); nothing in it was looked at."""
+
+    def __init__(self) -> None:
+        super().__init__("the body is not JSON (RFC 8259, UTF-8)")
+
+
+class InvalidRequestError(RequestError, ValueError):
+    """A member of the request is missing, empty or of the wrong type.
+
+    It is a ValueError too, so that a type raising it at construction is heard by msgspec, which adds the
+    path of the object to the member's own name (see `hooks.reading`).
+    """
+
+    member: str
+
+    def __init__(self, member: str, problem: str) -> None:
+        self.member = member
+        self.problem = problem
+        super().__init__(f"{member} {problem}")
+
+
+class WrongHookError(RequestError):
+    """`hook` names a hook that this service is not for."""
+
+    member = "hook"
+
+    def __init__(self, expected: Iterable[str]) -> None:
+        self.expected = tuple(expected)
+        super().__init__(f"hook is not one of this service: {', '.join(self.expected)}")
+
+
+class ForeignPatientError(RequestError):
+    """A resource in the request is not about `context.patientId`; no part of the request is used."""
+
+    member: str
+
+    def __init__(self, member: str, resource_type: str) -> None:
+        self.member = member
+        self.resource_type = resource_type
+        super().__init__(f"{member} holds a {resource_type} of another patient than context.patientId")
+
+
+class UnknownServiceError(RequestError):
+    """No service has the id in the path."""
+
+    def __init__(self) -> None:
+        super().__init__("there is no CDS service with this id; see /cds-services")
+
+
+class MethodNotAllowedError(RequestError):
+    """The path exists but answers other methods, listed in `allowed` for the Allow header."""
+
+    def __init__(self, allowed: Iterable[str]) -> None:
+        self.allowed = tuple(allowed)
+        super().__init__(f"use {' or '.join(self.allowed)} here")
+
+
+class UnsupportedMediaTypeError(RequestError):
+    """The body is declared as something else than JSON (JSN-1)."""
+
+    def __init__(self) -> None:
+        super().__init__("send the body as Content-Type: application/json")
+
+
+class TooLargeError(RequestError):
+    """The body has more of `what` (bytes, resources, levels of nesting) than we read."""
+
+    def __init__(self, what: str, limit: int | None = None) -> None:
+        self.what = what
+        self.limit = limit
+        super().__init__(f"the body has too many {what}" + (f" (limit {limit})" if limit is not None else ""))
+
+
+class UnauthorizedError(RequestError):
+    """The client token is missing or bad; JWT-21 wants no detail, so there is none to give."""
+
+    def __init__(self) -> None:
+        super().__init__("unauthorized")
+
+
+class ForbiddenError(RequestError):
+    """The client is known but may not use `what`: a service, a FHIR server."""
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+        super().__init__(f"this client may not use this {what}")
+
+
+class PreconditionError(RequestError):
+    """Patient data that the answer needs came neither by prefetch nor by query (PFD-8)."""
+
+    def __init__(self, keys: Iterable[str]) -> None:
+        self.keys = tuple(keys)
+        super().__init__(f"needed data could be had neither by prefetch nor by query: {', '.join(self.keys)}")
+
+
+class OverloadedError(RequestError):
+    """Too many calls at once; `retry_after` is in seconds."""
+
+    def __init__(self, retry_after: int = 1) -> None:
+        self.retry_after = retry_after
+        super().__init__(f"too many calls at once, try again in {retry_after} s")

@@ -1,0 +1,243 @@
+"""From the bytes of one prefetch value, or one Bundle of the context, to its resources and what came of asking.
+
+The whole value is decoded at once; only where some part of it does not fit is it taken apart entry by entry, so that
+one bad resource costs itself and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple, TypeVar
+
+import msgspec
+
+from cds_service.domain.facts import NeedState
+from cds_service.errors import TooLargeError
+from cds_service.fhir import shapes
+from cds_service.fhir.shapes import NO_RAW
+
+T = TypeVar("T")
+
+_WHOLE: Final = msgspec.json.Decoder(shapes.Known | shapes.Bundle)
+_KNOWN: Final = msgspec.json.Decoder(shapes.Known)
+_LOOSE_BUNDLE: Final = msgspec.json.Decoder(shapes.LooseBundle)
+_LOOSE_ENTRY: Final = msgspec.json.Decoder(shapes.LooseEntry)
+_LOOSE_RECORD: Final = msgspec.json.Decoder(shapes.LooseRecord)
+_TEXT: Final = msgspec.json.Decoder(str | None)
+_ID: Final = msgspec.json.Decoder(str | int | None)
+_NUMBER: Final = msgspec.json.Decoder(int | None)
+_LINKS: Final = msgspec.json.Decoder(shapes.Links)
+_SEARCH: Final = msgspec.json.Decoder(shapes.Search | None)
+_REFERENCES: Final = msgspec.json.Decoder(shapes.References | str)
+_RAWS: Final = msgspec.json.Decoder(list[msgspec.Raw] | None)
+
+_NULL: Final = b"null"
+_DENIALS: Final = frozenset(("forbidden", "security", "login"))
+_MAX_BUNDLES_IN_BUNDLES: Final = 3
+
+
+class Item(NamedTuple):
+    """One resource of an answer; `raw` is kept only where the answer was taken apart."""
+
+    resource: shapes.Record
+    full_url: str | None = None
+    mode: str | None = None
+    raw: msgspec.Raw = NO_RAW
+
+    @property
+    def is_match(self) -> bool:
+        """Whether the search itself found it: not an included resource, not the server's own remark."""
+        return self.mode not in ("include", "outcome") and type(self.resource) is not shapes.OperationOutcome
+
+
+@dataclass(slots=True)
+class Answer:
+    """What stands under one prefetch key, or in one Bundle of the context."""
+
+    items: list[Item] = field(default_factory=list)
+    is_bundle: bool = False
+    failure: NeedState | None = None
+    has_more: bool = False
+    total: int = 0
+    broken: int = 0
+
+    def state(self, resource_type: str) -> NeedState:
+        """What came of asking for resources of this type by a search."""
+        if self.failure is not None:
+            return self.failure
+        matches = [item.resource for item in self.items if item.is_match]
+        kinds = {resource.kind for resource in matches}
+        if kinds and resource_type not in kinds:
+            return NeedState.FAILED
+        if self.has_more or (self.total and self.total > _count(matches) + self.broken):
+            return NeedState.TRUNCATED
+        return NeedState.PRESENT if kinds else NeedState.EMPTY
+
+
+def _count(resources: list[shapes.Record]) -> int:
+    """How many different resources these are; one without id is its own."""
+    return len({(resource.kind, str(resource.id or index)) for index, resource in enumerate(resources)})
+
+
+def read_answer(raw: msgspec.Raw) -> Answer:
+    """Decode a prefetch value. Never raises for what the value holds, save for absurd nesting."""
+    whole = try_decode(_WHOLE, raw)
+    if whole is None:
+        return take_apart(raw)
+    answer = Answer()
+    if isinstance(whole, shapes.Bundle):
+        _add_bundle(answer, whole, 0)
+    else:
+        _add_item(answer, Item(whole))
+        if isinstance(whole, shapes.OperationOutcome):
+            answer.failure = _failure(whole) or NeedState.FAILED
+    return answer
+
+
+def _add_bundle(answer: Answer, bundle: shapes.Bundle, depth: int) -> None:
+    _note_bundle(answer, bundle.type, bundle.total, bundle.link, depth)
+    for entry in many(bundle.entry):
+        resource, mode = entry.resource, entry.search.mode if entry.search else None
+        if resource is None:
+            continue
+        if isinstance(resource, shapes.Bundle):
+            _add_bundle(answer, resource, depth + 1)
+        else:
+            _add_item(answer, Item(resource, entry.full_url, mode))
+
+
+def _note_bundle(answer: Answer, kind: object, total: object, links: shapes.Links, depth: int) -> None:
+    """Take note of what a Bundle says about its own completeness."""
+    answer.is_bundle = True
+    if depth > _MAX_BUNDLES_IN_BUNDLES:
+        raise TooLargeError("levels of nesting")
+    if kind == "history":  # old versions stand beside new ones
+        answer.failure = answer.failure or NeedState.FAILED
+    if any(link.relation == "next" for link in many(links)):
+        answer.has_more = True
+    if isinstance(total, int):
+        answer.total += total
+
+
+def _add_item(answer: Answer, item: Item) -> None:
+    answer.items.append(item)
+    if type(item.resource) is shapes.OperationOutcome:
+        failure = _failure(item.resource)
+        if failure is not None and answer.failure is not NeedState.DENIED:
+            answer.failure = failure
+
+
+def _failure(outcome: shapes.OperationOutcome) -> NeedState | None:
+    """Whether the server says that the search failed, and whether for want of a right."""
+    errors = [issue for issue in many(outcome.issue) if issue.severity in ("error", "fatal")]
+    if any(issue.code in _DENIALS for issue in errors):
+        return NeedState.DENIED
+    return NeedState.FAILED if errors else None
+
+
+# ---- taken apart
+
+
+def take_apart(raw: msgspec.Raw, *, is_bundle: bool = False) -> Answer:
+    """Decode a value part by part, keeping each resource's bytes; `is_bundle` reads an untyped object as a Bundle."""
+    answer = Answer()
+    if bytes(raw).strip() != _NULL:
+        _take_apart(answer, raw, is_bundle, 0)
+    return answer
+
+
+def _take_apart(answer: Answer, raw: msgspec.Raw, is_bundle: bool, depth: int) -> None:
+    bundle = try_decode(_LOOSE_BUNDLE, raw)
+    if bundle is None or not (bundle.resource_type or is_bundle):
+        answer.failure = NeedState.FAILED
+    elif bundle.resource_type in ("Bundle", None):
+        kind, total, links = _opt(_TEXT, bundle.type), _opt(_NUMBER, bundle.total), _opt(_LINKS, bundle.link)
+        _note_bundle(answer, kind, total, links, depth)
+        for part in _parts(bundle.entry):
+            _take_entry(answer, part, depth)
+    else:
+        _add_item(answer, Item(_record(raw), raw=raw))
+        if bundle.resource_type == "OperationOutcome":
+            answer.failure = answer.failure or NeedState.FAILED
+
+
+def _take_entry(answer: Answer, part: msgspec.Raw, depth: int) -> None:
+    entry = try_decode(_LOOSE_ENTRY, part)
+    if entry is None:
+        answer.broken += 1
+        return
+    raw = entry.resource
+    if not is_there(raw):
+        return
+    named = try_decode(_LOOSE_BUNDLE, raw)
+    if named is None or named.resource_type is None:
+        answer.broken += 1
+    elif named.resource_type == "Bundle":
+        _take_apart(answer, raw, False, depth + 1)
+    else:
+        search = _opt(_SEARCH, entry.search)
+        _add_item(answer, Item(_record(raw), _opt(_TEXT, entry.full_url), search.mode if search else None, raw))
+
+
+def _record(raw: msgspec.Raw) -> shapes.Record:
+    """One resource in its shape, or what can still be said about whose it is."""
+    known = try_decode(_KNOWN, raw)
+    if known is not None:
+        return known
+    loose = try_decode(_LOOSE_RECORD, raw) or shapes.LooseRecord()
+    name = _opt(_TEXT, loose.resource_type)
+    return shapes.Other(
+        resource_type=name,
+        id=_opt(_ID, loose.id),
+        subject=_references(loose.subject),
+        patient=_references(loose.patient),
+        fits=name not in shapes.KNOWN_TYPES,
+    )
+
+
+def _references(raw: msgspec.Raw) -> shapes.References:
+    found = _opt(_REFERENCES, raw)
+    return shapes.Reference(reference=found) if isinstance(found, str) else found
+
+
+def read_contained(raw: msgspec.Raw) -> Iterator[shapes.Record]:
+    """The contained resources that have a shape here; the others are nothing we look for."""
+    for part in _parts(raw):
+        record = _record(part)
+        if record.kind in shapes.KNOWN_TYPES:
+            yield record
+
+
+def _parts(raw: msgspec.Raw) -> list[msgspec.Raw]:
+    """The elements of an array, or the one object that stands in its place."""
+    if not is_there(raw):
+        return []
+    parts = try_decode(_RAWS, raw)
+    return [raw] if parts is None else parts
+
+
+def is_there(raw: msgspec.Raw) -> bool:
+    """Whether an undecoded member was sent, and not as null."""
+    return bool(raw) and bytes(raw) != _NULL
+
+
+def _opt(decoder: msgspec.json.Decoder[T], raw: msgspec.Raw) -> T | None:
+    return try_decode(decoder, raw) if raw else None
+
+
+def try_decode(decoder: msgspec.json.Decoder[T], raw: msgspec.Raw) -> T | None:
+    """Decode, or None where the bytes do not fit. Absurd nesting is the sender's fault and refused."""
+    try:
+        return decoder.decode(raw)
+    except RecursionError:
+        raise TooLargeError("levels of nesting") from None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+
+
+def many(value: list[T] | T | None) -> list[T]:
+    """A member that FHIR wants as an array, whether it came as one or alone."""
+    if value is None:
+        return []
+    return value if isinstance(value, list) else [value]

@@ -1,0 +1,1 @@
+"""``cards/`` on disk → the domain: schema, loader, compiler, checks, pages."""

@@ -1,0 +1,43 @@
+"""The knowledge as it runs: everything in ``cards/``, checked, resolved and compiled."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from cds_service.domain.codes import Coding
+from cds_service.domain.recommendations import Recommendation
+from cds_service.domain.situation import Criterion
+from cds_service.domain.vocabulary import Vocabulary
+from cds_service.errors import KnowledgeError
+from cds_service.knowledge.names import Names
+from cds_service.knowledge.schema import EvidenceEntry, ServiceEntry, ServicesFile
+
+
+@dataclass(frozen=True, slots=True)
+class Knowledge:
+    """Read once at start. ``fingerprint`` changes when any byte of ``cards/`` that counts changes."""
+
+    fingerprint: str
+    words: ServicesFile
+    services: tuple[ServiceEntry, ...]
+    recommendations: tuple[Recommendation, ...]
+    concerns_us: Criterion
+    vocabulary: Vocabulary
+    evidence: Mapping[str, EvidenceEntry]
+    topic_system: str
+    names: Names
+    prefetch: Mapping[str, Mapping[str, str]]
+    warnings: tuple[KnowledgeError, ...] = ()
+
+    def at_hook(self, hook: str) -> tuple[Recommendation, ...]:
+        """The recommendations that speak at a hook, in the order of their files."""
+        return tuple(r for r in self.recommendations if hook in r.hooks and r.is_effective)
+
+    def service(self, service_id: str) -> tuple[ServiceEntry, ...]:
+        """The services of an id: one per hook it serves."""
+        return tuple(s for s in self.services if s.id == service_id)
+
+    def topic(self, code: str, display: str) -> Coding:
+        """The coding by which a card names its recommendation."""
+        return Coding(self.topic_system, code, display)

@@ -1,0 +1,331 @@
+"""Reads all of ``cards/`` in the order in which its files lean on each other, and compiles it.
+
+    code systems → value sets → parameters, orderables, reasons, evidence → services → definitions → recommendations
+
+Nothing is guessed and nothing is skipped: if anything is wrong, every problem is reported and nothing is served.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from cds_service.domain import criteria as run
+from cds_service.domain.codes import Coding
+from cds_service.domain.moments import Extreme, FallOf, LatestOf, NamedMoment, Source, onset_of, recording_of
+from cds_service.domain.recommendations import Orderable, Recommendation
+from cds_service.domain.situation import Criterion
+from cds_service.domain.times import Window
+from cds_service.domain.vocabulary import Need, Vocabulary
+from cds_service.errors import KnowledgeError
+from cds_service.knowledge import schema
+from cds_service.knowledge.code_tables import TableBuilder, Tables, ValueSetFile, read_tables
+from cds_service.knowledge.criteria_compiler import CriteriaCompiler
+from cds_service.knowledge.document import Document, Steps, read_document, yaml_files
+from cds_service.knowledge.knowledge import Knowledge
+from cds_service.knowledge.names import Names
+from cds_service.knowledge.prefetch import prefetch_of
+from cds_service.knowledge.problems import Problems
+from cds_service.knowledge.recommendation_compiler import RecommendationCompiler
+
+_FOR_ADULTS = "for adults only"
+
+
+class InvalidKnowledgeError(KnowledgeError):
+    """Everything that is wrong with ``cards/``, at once."""
+
+    def __init__(self, problems: list[KnowledgeError]) -> None:
+        """``problems`` in the order in which they were found."""
+        self.problems = sorted(problems, key=lambda p: (str(p.file), p.line or 0))
+        super().__init__("\n".join(str(p) for p in self.problems))
+
+
+def load_knowledge(cards: Path) -> Knowledge:
+    """All of ``cards/``, compiled. Raises ``InvalidKnowledgeError`` with every problem."""
+    return Loader(cards).load()
+
+
+class Loader:
+    """One reading of ``cards/``."""
+
+    def __init__(self, cards: Path) -> None:
+        """Nothing is read before ``load``."""
+        if not cards.is_dir():
+            raise InvalidKnowledgeError([KnowledgeError("no such folder", file=str(cards), remedy="set CDS_CARDS_DIR")])
+        self.cards = cards
+        self.problems = Problems()
+        self.names = Names()
+        self.definition_files: dict[str, tuple[schema.DefinitionEntry, Steps]] = {}
+        self.definitions: Document | None = None
+        self._compiling: list[str] = []
+
+    def load(self) -> Knowledge:
+        """Read, check, compile."""
+        tables = self._code_systems()
+        value_sets = self._value_sets()
+        self.names.systems = tables.systems
+        self.names.value_sets = {name: file.entry for name, file in value_sets.items()}
+        table = TableBuilder(tables, value_sets, self.problems).build()
+        self.names.parameters = self._table_file("parameters.yaml", schema.ParameterEntry)
+        self._orderables()
+        evidence = self._table_file("evidence.yaml", schema.EvidenceEntry)
+        services, words = self._file("services.yaml", schema.ServicesFile)
+        definitions, entry = self._file("definitions.yaml", schema.DefinitionsFile)
+        self._stop_if_broken()
+        self.names.needs = words.needs
+        self._override_reasons(words)
+        self._check_needs(services, value_sets)
+        self._definitions(definitions, entry)
+        gates = self._gates(definitions, entry)
+        recommendations = tuple(sorted(self._recommendations(gates, evidence), key=lambda r: r.order))
+        concerns = CriteriaCompiler(services, self.names, self.problems, self._definition).compile_any(
+            words.concerns_us, ("concerns us",)
+        )
+        vocabulary = self._vocabulary(definitions, entry, table, words)
+        self._stop_if_broken()
+        return Knowledge(
+            fingerprint=self.fingerprint(),
+            words=words,
+            services=tuple(words.services),
+            recommendations=recommendations,
+            concerns_us=concerns,
+            vocabulary=vocabulary,
+            evidence=evidence,
+            topic_system=tables.systems[words.source.topics].uri,
+            names=self.names,
+            prefetch={s.hook: prefetch_of(s.hook, recommendations, concerns, self.names) for s in words.services},
+            warnings=tuple(self.problems.warnings),
+        )
+
+    def fingerprint(self) -> str:
+        """SHA-256 over every file that takes part in decisions: path and bytes; the first 16 hex digits."""
+        digest = hashlib.sha256()
+        for path in sorted(p for p in self.cards.rglob("*") if p.suffix in (".yaml", ".tsv")):
+            name = path.relative_to(self.cards).as_posix()
+            if not name.startswith("cases/"):
+                digest.update(name.encode() + b"\0" + path.read_bytes() + b"\0")
+        return digest.hexdigest()[:16]
+
+    def _stop_if_broken(self) -> None:
+        if self.problems.found:
+            raise InvalidKnowledgeError(self.problems.found)
+
+    # ---- reading files
+
+    def _document(self, name: str) -> Document | None:
+        path = self.cards / name
+        try:
+            if not path.is_file():
+                raise KnowledgeError("this file is missing", file=name, remedy="restore it")
+            return read_document(path, self.cards)
+        except KnowledgeError as error:
+            self.problems.found.append(error)
+            return None
+
+    def _file(self, name: str, entry: type[Any]) -> tuple[Document, Any]:
+        document = self._document(name)
+        if document is None:
+            raise InvalidKnowledgeError(self.problems.found)
+        return document, self.problems.validated(entry, document)
+
+    def _table_file(self, name: str, entry: type[Any]) -> dict[str, Any]:
+        """A file of named entries, each validated on its own."""
+        document = self._document(name)
+        if document is None or not isinstance(document.data, dict):
+            return {}
+        found = {key: self.problems.validated(entry, document, (key,)) for key in document.data}
+        return {key: value for key, value in found.items() if value is not None}
+
+    # ---- codes
+
+    def _code_systems(self) -> Tables:
+        entries = self._table_file("code_systems/systems.yaml", schema.CodeSystemEntry)
+        try:
+            return read_tables(self.cards / "code_systems", entries)
+        except (OSError, KeyError) as error:
+            self.problems.found.append(
+                KnowledgeError(f"a code table cannot be read: {error}", file="code_systems/systems.yaml", remedy="check `table:`")
+            )
+            raise InvalidKnowledgeError(self.problems.found) from error
+
+    def _value_sets(self) -> dict[str, ValueSetFile]:
+        found: dict[str, ValueSetFile] = {}
+        for path in yaml_files(self.cards / "value_sets"):
+            document = self._document(path.relative_to(self.cards).as_posix())
+            entry = self.problems.validated(schema.ValueSetEntry, document) if document else None
+            if document is None or entry is None:
+                continue
+            if entry.name in found:
+                first = found[entry.name].document.name
+                self.problems.add(document, ("name",), f"{entry.name!r} is the name of {first} too", "give it another name")
+            found[entry.name] = ValueSetFile(document, entry)
+        return found
+
+    def coding(self, document: Document, steps: Steps, entry: schema.CodingEntry) -> Coding:
+        """A coding that a card carries."""
+        system = self.names.systems.get(entry.system)
+        if system is None:
+            self.problems.unknown(document, (*steps, "system"), "code system", entry.system, self.names.systems)
+            return Coding("", entry.code)
+        return Coding(system.uri, entry.code, entry.display or "")
+
+    def _orderables(self) -> None:
+        document = self._document("orderables.yaml")
+        for name, entry in self._table_file("orderables.yaml", schema.OrderableEntry).items():
+            if document is None:
+                return
+            self.names.orderables[name] = Orderable(
+                name,
+                entry.resource,
+                entry.text,
+                tuple(self.coding(document, (name, "codings", i), c) for i, c in enumerate(entry.codings)),
+                self.coding(document, (name, "category"), entry.category) if entry.category else None,
+                entry.sided,
+                self.coding(document, (name, "body site"), entry.body_site) if entry.body_site else None,
+            )
+
+    def _override_reasons(self, words: schema.ServicesFile) -> None:
+        system = self.names.systems.get(words.source.override_reasons)
+        entries = self._table_file("override_reasons.yaml", schema.OverrideReasonEntry)
+        uri = system.uri if system else ""
+        self.names.override_reasons = {name: Coding(uri, e.code, e.display) for name, e in entries.items()}
+
+    def _check_needs(self, services: Document, value_sets: Mapping[str, ValueSetFile]) -> None:
+        for file in value_sets.values():
+            for index, need in enumerate(file.entry.recorded_in):
+                if need not in self.names.needs:
+                    self.problems.unknown(file.document, ("recorded in", index), "need", need, self.names.needs)
+        keys = [need.key for need in self.names.needs.values()]
+        for name, need in self.names.needs.items():
+            if keys.count(need.key) > 1:
+                self.problems.add(services, ("needs", name, "key"), f"{need.key!r} is the key of two needs", "one key, one need")
+
+    # ---- definitions, moments, gates
+
+    def _definitions(self, document: Document, entry: schema.DefinitionsFile) -> None:
+        self.definitions = document
+        self.names.caveats = entry.caveats
+        self.definition_files = {name: (e, ("definitions", name)) for name, e in entry.definitions.items()}
+        criteria = CriteriaCompiler(document, self.names, self.problems, self._definition)
+        for name, moment in entry.moments.items():
+            sources = [self._source(criteria, s, ("moments", name, "first known of", i)) for i, s in enumerate(moment.first_known_of)]
+            others = [criteria.moment(other, ("moments", name, "latest of", i)) for i, other in enumerate(moment.latest_of)]
+            if others:
+                sources.append(LatestOf(tuple(other for other in others if other)))
+            if not sources:
+                self.problems.add(document, ("moments", name), "this moment is found nowhere", "`first known of` or `latest of`")
+            back = criteria.window(moment.look_back_when_unknown, ("moments", name, "look back when unknown"))
+            self.names.moments[name] = NamedMoment(name, moment.says, tuple(s for s in sources if s), back)
+        for name in entry.definitions:
+            self._definition(name)
+
+    def _source(self, criteria: CriteriaCompiler, entry: schema.MomentSource, steps: Steps) -> Source | None:
+        if entry.fall:
+            return FallOf(criteria.falling(entry.fall, (*steps, "fall")))
+        for key in ("earliest_date_of", "latest_date_of", "earliest_recording_of", "latest_recording_of"):
+            value = getattr(entry, key)
+            if value is None:
+                continue
+            records = criteria.compile(value, (*steps, key.replace("_", " ")))
+            if not isinstance(records, run.Records):
+                self.problems.add(self.definitions or criteria.document, steps, "a moment is the date of records", "use `condition`, `finding` or `done`")
+                return None
+            return Extreme(records, recording_of if "recording" in key else onset_of, key.startswith("latest"))
+        self.problems.add(criteria.document, steps, "this says no moment", "`earliest date of: …`")
+        return None
+
+    def _definition(self, name: str) -> Criterion | None:
+        """A named definition, compiled when first asked for; a circle is refused."""
+        if name in self.names.definitions:
+            return self.names.definitions[name]
+        if name not in self.definition_files or self.definitions is None:
+            return None
+        entry, steps = self.definition_files[name]
+        if name in self._compiling:
+            self.problems.add(self.definitions, steps, f"{name!r} leans on itself: {' → '.join(self._compiling)}", "break the circle")
+            return run.AnyOf(name, ())
+        self._compiling.append(name)
+        criteria = CriteriaCompiler(self.definitions, self.names, self.problems, self._definition)
+        parts = [
+            make(text, tuple(criteria.compile(e, (*steps, key, i)) for i, e in enumerate(entries)))
+            for key, make, text, entries in (
+                ("all", run.All, "all of", entry.all),
+                ("any", run.AnyOf, "any of", entry.any),
+                ("none", run.NoneOf, "none of", entry.none),
+            )
+            if entries
+        ]
+        if not parts:
+            self.problems.add(self.definitions, steps, "this definition says nothing", "add `any`, `all` or `none`")
+        self._compiling.pop()
+        body: Criterion = parts[0] if len(parts) == 1 else run.All("all of", tuple(parts))
+        self.names.definitions[name] = run.Definition(name, name, body)
+        return self.names.definitions[name]
+
+    def _gates(self, document: Document, entry: schema.DefinitionsFile) -> list[tuple[schema.GateEntry, Criterion]]:
+        criteria = CriteriaCompiler(document, self.names, self.problems, self._definition)
+        return [
+            (gate, run.Definition(f"gate: {gate.name}", f"gate: {gate.name}", criteria.compile_all(gate.when, ("gates", i, "when"))))
+            for i, gate in enumerate(entry.gates)
+        ]
+
+    # ---- recommendations
+
+    def _recommendations(
+        self, gates: list[tuple[schema.GateEntry, Criterion]], evidence: Mapping[str, schema.EvidenceEntry]
+    ) -> Iterator[Recommendation]:
+        seen: dict[str, str] = {}
+        for path in yaml_files(self.cards / "recommendations"):
+            document = self._document(path.relative_to(self.cards).as_posix())
+            entry = self.problems.validated(schema.RecommendationEntry, document) if document else None
+            if document is None or entry is None:
+                continue
+            if entry.id in seen:
+                self.problems.add(document, ("id",), f"{entry.id!r} is the id of {seen[entry.id]} too", "ids are never used twice")
+            seen[entry.id] = document.name
+            mine = tuple(c for gate, c in gates if entry.sort in gate.silences or (_FOR_ADULTS in gate.silences and not entry.also_for_children))
+            yield RecommendationCompiler(document, self.names, self.problems, self._definition, evidence).compile(entry, mine)
+
+    # ---- the reader's vocabulary
+
+    def _vocabulary(self, document: Document, entry: schema.DefinitionsFile, table: Any, words: schema.ServicesFile) -> Vocabulary:
+        reading = entry.reading
+        for key in ("yes_means", "no_means", "laterality_parameter"):
+            name = getattr(reading, key)
+            self.names.used.add(("value set", name))
+            if name not in self.names.value_sets:
+                self.problems.unknown(document, ("reading", key.replace("_", " ")), "value set", name, self.names.value_sets)
+        window = CriteriaCompiler(document, self.names, self.problems, self._definition).window(
+            reading.an_encounter_diagnosis_stays_active_for, ("reading", "an encounter diagnosis stays active for")
+        )
+        needs = {n: Need(n, e.key, e.resource, frozenset(e.shows), e.words) for n, e in words.needs.items()}
+        return Vocabulary(
+            table=table,
+            needs=needs,
+            yes_means=reading.yes_means,
+            no_means=reading.no_means,
+            laterality_parameter=reading.laterality_parameter,
+            laterality_parameter_coding=self._first_coding(reading.laterality_parameter),
+            encounter_diagnosis_window=window or Window(0),
+            scales={n: (v.scale.lowest, v.scale.highest) for n, v in self.names.value_sets.items() if v.scale},
+            not_at={n: frozenset(v.not_at) for n, v in self.names.value_sets.items() if v.not_at},
+            side_codings={side: self._side_coding(side) for side in ("right", "left", "both")},
+        )
+
+    def _first_coding(self, name: str) -> Coding:
+        value_set = self.names.value_sets.get(name)
+        return self._as_coding(value_set.codes[0]) if value_set and value_set.codes else Coding("", "")
+
+    def _side_coding(self, side: str) -> Coding:
+        """The coding an order carries for a side: the first code of the set that is that side."""
+        for value_set in self.names.value_sets.values():
+            codes = value_set.codes
+            if codes and all(c.side == side for c in codes) and not value_set.includes:
+                return self._as_coding(codes[0])
+        self.problems.found.append(KnowledgeError(f"no value set is the side {side!r}", file="value_sets", remedy=f"give its codes `side: {side}`"))
+        return Coding("", "")
+
+    def _as_coding(self, code: schema.CodeEntry) -> Coding:
+        return Coding(self.names.systems[code.system].uri, code.code, code.display or "")

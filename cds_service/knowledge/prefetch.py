@@ -1,0 +1,95 @@
+"""Prefetch templates, made from the needs of the recommendations: only the keys a service's recommendations ask."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from cds_service.domain import criteria as run
+from cds_service.domain.facts import Kind
+from cds_service.domain.moments import Extreme, FallOf, LatestOf, NamedMoment
+from cds_service.domain.recommendations import Recommendation
+from cds_service.domain.situation import Criterion, Moment
+from cds_service.knowledge.names import Names
+
+_CODES = "{codes}"
+
+
+def prefetch_of(
+    hook: str, recommendations: Iterable[Recommendation], concerns: Criterion, names: Names
+) -> dict[str, str]:
+    """Prefetch key → query template for one hook, in the order of ``services.yaml``."""
+    spoken = [r for r in recommendations if hook in r.hooks and r.is_effective]
+    criteria = [c for r in spoken for c in criteria_of(r)] + [concerns]
+    needed: set[str] = set()
+    findings: set[str] = set()
+    for criterion in every([*criteria, *(c for r in spoken for m in moments_of(r) for c in _inside(m))]):
+        needed |= getattr(criterion, "needs", frozenset())
+        if getattr(criterion, "kind", None) is Kind.FINDING or isinstance(criterion, (run.Latest, run.Falling)):
+            findings |= set(criterion.concepts)
+    codes = ",".join(sorted(_finding_codes(findings, names)))
+    return {
+        need.key: need.query.replace(_CODES, codes)
+        for name, need in names.needs.items()
+        if name in needed and (codes or _CODES not in need.query)
+    }
+
+
+def criteria_of(recommendation: Recommendation) -> Iterator[Criterion]:
+    """Every criterion that can decide a recommendation or its words."""
+    each = recommendation.for_each
+    if each and each.sides_with:
+        yield each.sides_with
+    yield recommendation.when
+    yield from (e.criterion for e in recommendation.unless)
+    yield from recommendation.gates
+    yield from (c for _, c in recommendation.raised_when)
+    yield from (t.when for t in recommendation.detail if t.when)
+    yield from (s.criterion for s in recommendation.slots.values() if s.criterion)
+    for suggestion in recommendation.suggestions:
+        if suggestion.when:
+            yield suggestion.when
+        yield from (a.reason for a in suggestion.actions if a.reason)
+
+
+def moments_of(recommendation: Recommendation) -> Iterator[Moment]:
+    """The moments that a recommendation's words and orders speak of."""
+    yield from (slot.moment for slot in recommendation.slots.values() if slot.moment)
+    for suggestion in recommendation.suggestions:
+        yield from (a.planned.moment for a in suggestion.actions if a.planned and a.planned.moment)
+
+
+def every(criteria: Iterable[Criterion]) -> Iterator[Criterion]:
+    """The criteria, what is inside them, and what the moments they speak of are found by."""
+    pending = list(criteria)
+    seen: set[int] = set()
+    while pending:
+        criterion = pending.pop()
+        if id(criterion) in seen:
+            continue
+        seen.add(id(criterion))
+        yield criterion
+        pending.extend(criterion.parts())
+        for moment in getattr(criterion, "moments", ()):
+            pending.extend(_inside(moment))
+
+
+def _inside(moment: Moment) -> Iterator[Criterion]:
+    if isinstance(moment, NamedMoment):
+        for source in moment.sources:
+            if isinstance(source, Extreme):
+                yield source.records
+            elif isinstance(source, FallOf):
+                yield source.fall
+            elif isinstance(source, LatestOf):
+                for other in source.moments:
+                    yield from _inside(other)
+
+
+def _finding_codes(concepts: set[str], names: Names) -> Iterator[str]:
+    """The bare codes of some findings: without a system, since some feeds store it under an OID."""
+    for concept in concepts:
+        value_set = names.value_sets.get(concept)
+        if value_set is None:
+            continue
+        yield from (code.code for code in value_set.codes)
+        yield from _finding_codes(set(value_set.includes), names)

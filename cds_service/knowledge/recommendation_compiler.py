@@ -1,0 +1,263 @@
+"""One file of ``recommendations/`` → a recommendation that runs."""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from cds_service.domain.codes import Coding
+from cds_service.domain.facts import Priority
+from cds_service.domain.recommendations import (
+    Exclusion,
+    ForEach,
+    Indicator,
+    Offer,
+    OfferedAction,
+    OfferedLink,
+    OfferedSuggestion,
+    PlannedDate,
+    Recommendation,
+    Slot,
+    SlotSource,
+    Sort,
+    Stewardship,
+    Text,
+)
+from cds_service.domain.situation import Criterion
+from cds_service.domain.times import Window
+from cds_service.knowledge import schema
+from cds_service.knowledge.criteria_compiler import CriteriaCompiler
+from cds_service.knowledge.document import Document, Steps
+from cds_service.knowledge.names import Names
+from cds_service.knowledge.problems import Problems
+
+BUILT_IN_SLOTS = frozenset({"side", "found", "draft", "missing"})
+_SOURCES = {"value_of": SlotSource.FACT_VALUE, "date_of": SlotSource.FACT_DATE, "display_of": SlotSource.FACT_DISPLAY}
+
+
+class RecommendationCompiler:
+    """Compiles one recommendation; mistakes are noted with their line."""
+
+    def __init__(
+        self,
+        document: Document,
+        names: Names,
+        problems: Problems,
+        definition: Callable[[str], Criterion | None],
+        evidence: Mapping[str, schema.EvidenceEntry],
+    ) -> None:
+        """``evidence`` is what the file may cite."""
+        self.document = document
+        self.names = names
+        self.problems = problems
+        self.evidence = evidence
+        self.criteria = CriteriaCompiler(document, names, problems, definition)
+
+    def compile(self, entry: schema.RecommendationEntry, gates: tuple[Criterion, ...]) -> Recommendation:
+        """The whole file."""
+        slots = {name: self._slot(name, slot, ("slots", name)) for name, slot in entry.slots.items()}
+        self._check_texts(entry, slots)
+        raised = [
+            (level, self.criteria.compile_any(criteria, ("indicator", key)))
+            for level, key, criteria in (
+                (Indicator.WARNING, "warning when any", entry.indicator.warning_when_any),
+                (Indicator.CRITICAL, "critical when any", entry.indicator.critical_when_any),
+            )
+            if criteria
+        ]
+        return Recommendation(
+            id=entry.id,
+            title=entry.title,
+            group=self.document.name.split("/")[-2],
+            sort=Sort(entry.sort),
+            hooks=frozenset(entry.hooks),
+            order=entry.place_in_order,
+            for_each=self._for_each(entry.for_each),
+            when=self.criteria.compile_all(entry.when, ("when",)),
+            unless=self._exclusions(entry),
+            gates=gates,
+            indicator=Indicator(entry.indicator.default),
+            raised_when=tuple(raised),
+            summary=entry.summary,
+            detail=tuple(self._text(text, ("detail", i)) for i, text in enumerate(entry.detail)),
+            slots=slots,
+            suggestions=tuple(self._suggestion(s, ("suggestions", i)) for i, s in enumerate(entry.suggestions)),
+            select_any=entry.select == "any",
+            links=tuple(link for i, e in enumerate(entry.links) if (link := self._link(e, ("links", i)))),
+            override_reasons=tuple(
+                reason for i, name in enumerate(entry.override_reasons) if (reason := self._override_reason(name, ("override reasons", i)))
+            ),
+            evidence=tuple(self._cited(name, ("evidence", i)) for i, name in enumerate(entry.evidence)),
+            strength=entry.strength,
+            seed_statements=tuple(entry.seed_statements),
+            stewardship=_stewardship(entry.stewardship),
+            path=self.document.name,
+            notes={"accepting does not settle": entry.accepting_does_not_settle} if entry.accepting_does_not_settle else {},
+        )
+
+    def _for_each(self, entry: schema.ForEachEntry | None) -> ForEach | None:
+        if entry is None:
+            return None
+        if (entry.side_with is None) == (entry.drafted is None):
+            self.problems.add(self.document, ("for each",), "judge sides or drafts", "`side with` or `drafted`")
+            return None
+        if entry.side_with is not None:
+            criterion = self.criteria.compile(entry.side_with, ("for each", "side with"))
+            return ForEach(f"each side with {entry.side_with}", sides_with=criterion)
+        drafted = entry.drafted or []
+        self.criteria.concepts(drafted, ("for each", "drafted"))
+        return ForEach(f"each drafted {', '.join(drafted)}", drafted=tuple(drafted))
+
+    def _exclusions(self, entry: schema.RecommendationEntry) -> tuple[Exclusion, ...]:
+        show = entry.when_unknown == "show"
+        caveat = ""
+        if show and entry.caveat is None:
+            self.problems.add(self.document, ("when unknown",), "a card shown on partial data needs a caveat", "name one: `caveat: …`")
+        elif entry.caveat is not None:
+            if entry.caveat not in self.names.caveats:
+                self.problems.unknown(self.document, ("caveat",), "caveat", entry.caveat, self.names.caveats)
+            caveat = self.names.caveats.get(entry.caveat, "")
+        criteria = [self.criteria.compile(e, ("unless", i)) for i, e in enumerate(entry.unless or [])]
+        return tuple(Exclusion(criterion, show, caveat) for criterion in criteria)
+
+    # ---- words
+
+    def _text(self, entry: str | schema.TextEntry, steps: Steps) -> Text:
+        if isinstance(entry, str):
+            return Text(entry)
+        return Text(entry.text, self.criteria.compile_all(entry.when, (*steps, "when")))
+
+    def _slot(self, name: str, entry: schema.SlotEntry, steps: Steps) -> Slot:
+        given = [key for key in ("value_of", "date_of", "display_of", "date", "days_since") if getattr(entry, key) is not None]
+        if len(given) != 1:
+            self.problems.add(self.document, steps, "a slot has exactly one source", "`value of`, `date of`, `display of`, `date` or `days since`")
+        for key in given:
+            if key in _SOURCES:
+                criterion = self.criteria.compile(getattr(entry, key), (*steps, key.replace("_", " ")))
+                return Slot(name, _SOURCES[key], criterion=criterion, otherwise=entry.otherwise)
+            if key == "days_since":
+                return Slot(name, SlotSource.DAYS_AGO, moment=self.criteria.moment(entry.days_since or "", steps), otherwise=entry.otherwise)
+            planned = self._planned(entry.date, (*steps, "date"))
+            if planned:
+                return Slot(name, SlotSource.FACT_DATE, moment=planned.moment, plus=planned.plus, otherwise=entry.otherwise)
+        return Slot(name, SlotSource.FACT_DATE, otherwise=entry.otherwise)
+
+    def _check_texts(self, entry: schema.RecommendationEntry, slots: Mapping[str, Slot]) -> None:
+        """Texts may only use slots that exist, and hold no HTML."""
+        known = BUILT_IN_SLOTS | set(slots)
+        texts: list[tuple[Steps, str]] = [(("summary",), entry.summary)]
+        texts += [(("detail", i), t if isinstance(t, str) else t.text) for i, t in enumerate(entry.detail)]
+        texts += [(("suggestions", i, "label"), s.label) for i, s in enumerate(entry.suggestions)]
+        for steps, text in texts:
+            try:
+                used = [field for _, field, _, _ in string.Formatter().parse(text) if field is not None]
+            except ValueError:
+                self.problems.add(self.document, steps, "a brace is not closed", "write a slot as {name}")
+                continue
+            for name in used:
+                if name not in known:
+                    self.problems.unknown(self.document, steps, "slot", name, known)
+            if "<" in text.replace("<=", "").replace("< ", "") and ">" in text:
+                self.problems.add(self.document, steps, "HTML is not allowed in a card", "use Markdown")
+        if len(entry.summary) >= 140:
+            self.problems.add(self.document, ("summary",), f"the summary has {len(entry.summary)} characters", "keep it below 140, slots filled")
+
+    # ---- offers
+
+    def _suggestion(self, entry: schema.SuggestionEntry, steps: Steps) -> OfferedSuggestion:
+        actions = tuple(
+            action for i, e in enumerate(entry.actions) if (action := self._action(e, entry.label, (*steps, "actions", i)))
+        )
+        when = self.criteria.compile_all(entry.when, (*steps, "when")) if entry.when else None
+        return OfferedSuggestion(entry.label, actions, entry.recommended, when, entry.does_not_settle or "")
+
+    def _action(self, entry: schema.ActionEntry, label: str, steps: Steps) -> OfferedAction | None:
+        given = [entry.create is not None, entry.update_draft is not None, entry.delete_draft is not None]
+        if sum(given) != 1:
+            self.problems.add(self.document, steps, "an action does exactly one thing", "`create`, `update draft` or `delete draft`")
+            return None
+        description = entry.description or label
+        if entry.delete_draft:
+            return OfferedAction(Offer.DELETE_DRAFT, description)
+        if entry.update_draft:
+            return self._update(entry.update_draft, description, (*steps, "update draft"))
+        orderable = self._orderable(entry.create or "", (*steps, "create"))
+        if entry.for_ is None:
+            self.problems.add(self.document, steps, "an order needs its reason", "`for:` the condition or definition it is for")
+            return None
+        return OfferedAction(
+            Offer.CREATE,
+            description,
+            orderable,
+            self.criteria.compile(entry.for_, (*steps, "for")),
+            Priority[entry.priority.upper()],
+            self._planned(entry.planned, (*steps, "planned")),
+        )
+
+    def _update(self, change: schema.DraftChange, description: str, steps: Steps) -> OfferedAction:
+        return OfferedAction(
+            Offer.UPDATE_DRAFT,
+            description,
+            planned=self._planned(change.planned, (*steps, "planned")),
+            add_reason=self._override_reason(change.reason, (*steps, "reason")) if change.reason else None,
+            on_hold=bool(change.on_hold),
+            new_code=self._orderable(change.code, (*steps, "code")) if change.code else None,
+        )
+
+    def _orderable(self, name: str, steps: Steps) -> Any:
+        self.names.used.add(("orderable", name))
+        if name not in self.names.orderables:
+            self.problems.unknown(self.document, steps, "orderable", name, self.names.orderables)
+            return None
+        return self.names.orderables[name]
+
+    def _planned(self, entry: schema.DateEntry | None, steps: Steps) -> PlannedDate | None:
+        if entry is None:
+            return None
+        moment = self.criteria.moment(entry.moment, (*steps, "moment")) if entry.moment else None
+        return PlannedDate(moment, self.criteria.window(entry.plus, (*steps, "plus")) or Window(0))
+
+    # ---- references to other files
+
+    def _cited(self, name: str, steps: Steps) -> str:
+        self.names.used.add(("evidence", name))
+        if name not in self.evidence:
+            self.problems.unknown(self.document, steps, "evidence", name, self.evidence)
+        return name
+
+    def _link(self, entry: schema.LinkEntry, steps: Steps) -> OfferedLink | None:
+        if entry.evidence:
+            self._cited(entry.evidence, (*steps, "evidence"))
+            source = self.evidence.get(entry.evidence)
+            if source is None or source.url is None:
+                self.problems.add(self.document, steps, f"{entry.evidence} has no url", "link a source that has one")
+                return None
+            return OfferedLink(entry.label or source.citation.split(". ")[0][:80], source.url)
+        if entry.label and entry.url:
+            return OfferedLink(entry.label, entry.url)
+        self.problems.add(self.document, steps, "a link needs `evidence`, or `label` and `url`", "add them")
+        return None
+
+    def _override_reason(self, name: str, steps: Steps) -> Coding | None:
+        self.names.used.add(("override reason", name))
+        if name not in self.names.override_reasons:
+            self.problems.unknown(self.document, steps, "override reason", name, self.names.override_reasons)
+            return None
+        return self.names.override_reasons[name]
+
+
+def _stewardship(entry: schema.StewardshipEntry) -> Stewardship:
+    return Stewardship(
+        entry.status,
+        entry.version,
+        entry.author,
+        tuple(entry.reviewers),
+        entry.approval_date,
+        entry.last_review_date,
+        entry.next_review,
+        entry.effective_from,
+        entry.effective_to,
+    )
+
+
