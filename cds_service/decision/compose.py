@@ -239,7 +239,7 @@ def _reasons(action: OfferedAction, stands: list[Situation]) -> list[Fact]:
     for situation in stands:
         if action.reason is not None:
             facts.update((id(fact), fact) for fact in action.reason.answer(situation).facts)
-    problems = [f for f in facts.values() if isinstance(f, Condition)]
+    problems: list[Fact] = [f for f in facts.values() if isinstance(f, Condition)]
     return problems or list(facts.values())
 
 

@@ -1,8 +1,8 @@
 """One call, decided: judge every recommendation of the hook, put the answers in order, never silent, never noisy.
 
-    every recommendation settled             → its cards, or none
-    some unknown, and the call concerns us   → what stands, and one card for what could not be read
-    some unknown, nothing known concerns us  → 412 without Patient or Conditions; else no card, gaps in the extension
+every recommendation settled             → its cards, or none
+some unknown, and the call concerns us   → what stands, and one card for what could not be read
+some unknown, nothing known concerns us  → 412 without Patient or Conditions; else no card, gaps in the extension
 """
 
 from __future__ import annotations
@@ -92,7 +92,9 @@ class Decider:
             records += [_record(e, c, folded.uuid, "folded") for e, c in zip(shown[limit:], rest, strict=True)]
         return cards, records
 
-    def _open_needs(self, evaluations: tuple[Evaluation, ...], shown: list[Evaluation], facts: PatientFacts) -> frozenset[str]:
+    def _open_needs(
+        self, evaluations: tuple[Evaluation, ...], shown: list[Evaluation], facts: PatientFacts
+    ) -> frozenset[str]:
         """The needs on which an answer still hangs, less those that a returned card names and those never asked."""
         hanging: set[str] = set()
         for evaluation in evaluations:

@@ -38,10 +38,10 @@ class OrderWriter(Protocol):
         self,
         draft: Mapping[str, object],
         *,
-        planned: dt.date | None = None,
-        on_hold: bool = False,
-        add_reason: Coding | None = None,
-        new_code: Orderable | None = None,
+        planned: dt.date | None,
+        on_hold: bool,
+        add_reason: Coding | None,
+        new_code: Orderable | None,
     ) -> dict[str, Any]:
         """The draft as it came with only these members changed."""
         ...

@@ -78,7 +78,7 @@ def _one(slot: Slot, situation: Situation, clean: Clean) -> str:
             return ""
         if slot.shows is SlotSource.DAYS_AGO:
             return str(situation.now.today - when.latest)
-        return planned_day(when, slot.plus.amount if slot.plus else 0, situation).isoformat() if slot.plus else when.text
+        return planned_day(when, slot.plus.amount, situation).isoformat() if slot.plus else when.text
     if slot.criterion is None:
         return ""
     answer = slot.criterion.answer(situation)

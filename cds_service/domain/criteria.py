@@ -713,5 +713,3 @@ def stopped_within(window: Window) -> Test:
         return window.holds(fact.until, situation.now)
 
     return test
-
-

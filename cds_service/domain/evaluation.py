@@ -1,9 +1,9 @@
 """Judging one recommendation against one patient, for each side or draft it speaks of.
 
-    when met, no gate, no exclusion          → stands
-    when met, an exclusion unknown           → stands with its caveat, or is withheld, as its file says
-    when unknown                             → unknown: never shows a card
-    otherwise                                → does not stand, and nothing that could not be read changes that
+when met, no gate, no exclusion          → stands
+when met, an exclusion unknown           → stands with its caveat, or is withheld, as its file says
+when unknown                             → unknown: never shows a card
+otherwise                                → does not stand, and nothing that could not be read changes that
 """
 
 from __future__ import annotations
@@ -129,7 +129,9 @@ def evaluate(recommendation: Recommendation, situation: Situation) -> Evaluation
     if open_needs:
         missing |= open_needs
     if standing:
-        return Evaluation(recommendation, Standing.STANDS, standing, missing, _indicator(recommendation, standing, situation))
+        return Evaluation(
+            recommendation, Standing.STANDS, standing, missing, _indicator(recommendation, standing, situation)
+        )
     states = {v.standing for v in verdicts}
     if Standing.UNKNOWN in states or open_needs is not None:
         state = Standing.UNKNOWN

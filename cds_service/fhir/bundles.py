@@ -14,22 +14,24 @@ import msgspec
 
 from cds_service.domain.facts import NeedState
 from cds_service.errors import TooLargeError
-from cds_service.fhir import shapes
-from cds_service.fhir.shapes import NO_RAW
+from cds_service.fhir import bundle_shapes, elements, shapes
+from cds_service.fhir.elements import NO_RAW
 
 T = TypeVar("T")
 
-_WHOLE: Final = msgspec.json.Decoder(shapes.Known | shapes.Bundle)
-_KNOWN: Final = msgspec.json.Decoder(shapes.Known)
-_LOOSE_BUNDLE: Final = msgspec.json.Decoder(shapes.LooseBundle)
-_LOOSE_ENTRY: Final = msgspec.json.Decoder(shapes.LooseEntry)
-_LOOSE_RECORD: Final = msgspec.json.Decoder(shapes.LooseRecord)
+_WHOLE: Final[msgspec.json.Decoder[shapes.Known | bundle_shapes.Bundle]] = msgspec.json.Decoder(
+    shapes.Known | bundle_shapes.Bundle
+)
+_KNOWN: Final[msgspec.json.Decoder[shapes.Known]] = msgspec.json.Decoder(shapes.Known)
+_LOOSE_BUNDLE: Final = msgspec.json.Decoder(bundle_shapes.LooseBundle)
+_LOOSE_ENTRY: Final = msgspec.json.Decoder(bundle_shapes.LooseEntry)
+_LOOSE_RECORD: Final = msgspec.json.Decoder(bundle_shapes.LooseRecord)
 _TEXT: Final = msgspec.json.Decoder(str | None)
 _ID: Final = msgspec.json.Decoder(str | int | None)
 _NUMBER: Final = msgspec.json.Decoder(int | None)
-_LINKS: Final = msgspec.json.Decoder(shapes.Links)
-_SEARCH: Final = msgspec.json.Decoder(shapes.Search | None)
-_REFERENCES: Final = msgspec.json.Decoder(shapes.References | str)
+_LINKS: Final = msgspec.json.Decoder(bundle_shapes.Links)
+_SEARCH: Final = msgspec.json.Decoder(bundle_shapes.Search | None)
+_REFERENCES: Final = msgspec.json.Decoder(elements.References | str)
 _RAWS: Final = msgspec.json.Decoder(list[msgspec.Raw] | None)
 
 _NULL: Final = b"null"
@@ -86,7 +88,7 @@ def read_answer(raw: msgspec.Raw) -> Answer:
     if whole is None:
         return take_apart(raw)
     answer = Answer()
-    if isinstance(whole, shapes.Bundle):
+    if isinstance(whole, bundle_shapes.Bundle):
         _add_bundle(answer, whole, 0)
     else:
         _add_item(answer, Item(whole))
@@ -95,19 +97,19 @@ def read_answer(raw: msgspec.Raw) -> Answer:
     return answer
 
 
-def _add_bundle(answer: Answer, bundle: shapes.Bundle, depth: int) -> None:
+def _add_bundle(answer: Answer, bundle: bundle_shapes.Bundle, depth: int) -> None:
     _note_bundle(answer, bundle.type, bundle.total, bundle.link, depth)
     for entry in many(bundle.entry):
         resource, mode = entry.resource, entry.search.mode if entry.search else None
         if resource is None:
             continue
-        if isinstance(resource, shapes.Bundle):
+        if isinstance(resource, bundle_shapes.Bundle):
             _add_bundle(answer, resource, depth + 1)
         else:
             _add_item(answer, Item(resource, entry.full_url, mode))
 
 
-def _note_bundle(answer: Answer, kind: object, total: object, links: shapes.Links, depth: int) -> None:
+def _note_bundle(answer: Answer, kind: object, total: object, links: bundle_shapes.Links, depth: int) -> None:
     """Take note of what a Bundle says about its own completeness."""
     answer.is_bundle = True
     if depth > _MAX_BUNDLES_IN_BUNDLES:
@@ -185,7 +187,7 @@ def _record(raw: msgspec.Raw) -> shapes.Record:
     known = try_decode(_KNOWN, raw)
     if known is not None:
         return known
-    loose = try_decode(_LOOSE_RECORD, raw) or shapes.LooseRecord()
+    loose = try_decode(_LOOSE_RECORD, raw) or bundle_shapes.LooseRecord()
     name = _opt(_TEXT, loose.resource_type)
     return shapes.Other(
         resource_type=name,
@@ -196,9 +198,9 @@ def _record(raw: msgspec.Raw) -> shapes.Record:
     )
 
 
-def _references(raw: msgspec.Raw) -> shapes.References:
+def _references(raw: msgspec.Raw) -> elements.References:
     found = _opt(_REFERENCES, raw)
-    return shapes.Reference(reference=found) if isinstance(found, str) else found
+    return elements.Reference(reference=found) if isinstance(found, str) else found
 
 
 def read_contained(raw: msgspec.Raw) -> Iterator[shapes.Record]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Collection, Iterable
 
 from cds_service.domain.facts import NO_CONCEPTS, Reading
 from cds_service.domain.sides import Side
 from cds_service.domain.times import Now, When, parse_when
 from cds_service.domain.vocabulary import Vocabulary
-from cds_service.fhir import shapes
+from cds_service.fhir import elements, shapes
 from cds_service.fhir.bundles import many, read_contained
 from cds_service.fhir.concepts import ConceptReader, Understood, is_text_only, says_something
 from cds_service.fhir.references import Server, record_id
@@ -24,19 +25,32 @@ class Chart:
     refers to, `described` of the devices about which a use statement speaks.
     """
 
-    __slots__ = ("_encounter", "_server", "codes", "described", "index", "now", "reading", "used", "vocabulary")
+    __slots__ = (
+        "_encounter",
+        "_server",
+        "_zone",
+        "codes",
+        "described",
+        "index",
+        "now",
+        "reading",
+        "used",
+        "vocabulary",
+    )
 
     def __init__(
         self,
         vocabulary: Vocabulary,
         codes: ConceptReader,
         now: Now,
+        zone: dt.tzinfo,
         server: Server,
         encounter_id: str | None,
     ) -> None:
         self.vocabulary = vocabulary
         self.codes = codes
         self.now = now
+        self._zone = zone
         self.index: dict[str, shapes.Record] = {}
         self.reading = Reading()
         self.used: set[int] = set()
@@ -48,7 +62,7 @@ class Chart:
         """The first of these dates that can be read."""
         for text in texts:
             if text:
-                found = parse_when(text, self.now.zone)
+                found = parse_when(text, self._zone)
                 if found is not None:
                     return found
         return None
@@ -67,7 +81,7 @@ class Chart:
             return when.instant > self.now.instant
         return when.earliest > self.now.today
 
-    def understand(self, code: shapes.Concepts, sites: shapes.Concepts = None) -> Understood | None:
+    def understand(self, code: elements.Concepts, sites: elements.Concepts = None) -> Understood | None:
         """What a record's code means here, or None; a record known by its words alone is counted."""
         found = self.codes.understand(code, sites)
         if found is None:
@@ -99,13 +113,13 @@ class Chart:
         wanted = reference.removeprefix("#")
         return next((one for one in read_contained(holder.contained) if record_id(one).lstrip("#") == wanted), None)
 
-    def is_this_encounter(self, references: shapes.References) -> bool:
+    def is_this_encounter(self, references: elements.References) -> bool:
         """Whether the record belongs to the encounter that the call is made in."""
         if self._encounter is None:
             return False
         return any(self._server.local(one.reference or "") == self._encounter for one in many(references))
 
-    def concepts_behind(self, references: shapes.References, holder: shapes.Record) -> frozenset[str]:
+    def concepts_behind(self, references: elements.References, holder: shapes.Record) -> frozenset[str]:
         """What the referenced problems and findings mean."""
         concepts = NO_CONCEPTS
         for reference in many(references):
@@ -115,7 +129,7 @@ class Chart:
                 concepts |= found.concepts if found else NO_CONCEPTS
         return concepts
 
-    def product(self, holder: shapes.Record, references: shapes.References) -> tuple[shapes.Concepts, bool]:
+    def product(self, holder: shapes.Record, references: elements.References) -> tuple[elements.Concepts, bool]:
         """The code of the Device or Medication referred to, or the reference's words; and whether it is in doubt."""
         for reference in many(references):
             target = self.resolve(reference.reference, holder)
@@ -127,7 +141,7 @@ class Chart:
                 return reference.display, False
         return None, False
 
-    def parameter_side(self, pairs: Iterable[tuple[shapes.Concepts, shapes.Concepts]]) -> Side:
+    def parameter_side(self, pairs: Iterable[tuple[elements.Concepts, elements.Concepts]]) -> Side:
         """The side that a laterality parameter names."""
         return self.codes.side_of_parameters(pairs)
 
@@ -136,16 +150,16 @@ class Chart:
         self.reading.invalid[kind] = self.reading.invalid.get(kind, 0) + times
 
 
-def has_unknown_modifier(extensions: shapes.Extensions, known: Collection[str] = ()) -> bool:
+def has_unknown_modifier(extensions: elements.Extensions, known: Collection[str] = ()) -> bool:
     """Whether a modifier extension is there that we do not know, or know but for its value, which is not a boolean."""
     return any(one.url not in known or one.value_boolean is None for one in many(extensions))
 
 
-def is_stated(references: shapes.References) -> bool:
+def is_stated(references: elements.References) -> bool:
     """Whether a reference says anything at all."""
     return any(one.reference or one.display or one.identifier for one in many(references))
 
 
-def states_reason(codes: shapes.Concepts, references: shapes.References) -> bool:
+def states_reason(codes: elements.Concepts, references: elements.References) -> bool:
     """Whether an order gives any reason, be it only in words."""
     return says_something(codes) or is_stated(references)

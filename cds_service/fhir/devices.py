@@ -8,7 +8,7 @@ from typing import Final
 from cds_service.domain.facts import Device
 from cds_service.domain.times import When
 from cds_service.domain.truth import MET, NOT_MET, UNKNOWN, Truth
-from cds_service.fhir import shapes
+from cds_service.fhir import elements, shapes
 from cds_service.fhir.chart import Chart
 from cds_service.fhir.concepts import says_something
 from cds_service.fhir.references import record_key
@@ -25,7 +25,7 @@ def read_use(record: shapes.DeviceUseStatement, chart: Chart) -> Iterator[Device
     found = chart.understand(code, record.body_site)
     if found is None:
         return
-    period = record.timing_period or shapes.Period()
+    period = record.timing_period or elements.Period()
     until = chart.when(period.end)
     yield Device(
         reference=record_key(record),
@@ -49,12 +49,12 @@ def _in_use(status: str | None, until: When | None, chart: Chart) -> Truth:
     return MET if status == "active" else UNKNOWN
 
 
-def _type(record: shapes.DeviceUseStatement, chart: Chart) -> tuple[shapes.Concepts, bool]:
+def _type(record: shapes.DeviceUseStatement, chart: Chart) -> tuple[elements.Concepts, bool]:
     """What the device is: the Device referred to, or the concept or words in its place; and whether it is in doubt."""
     said = record.device
     if said is None:
         return None, False
-    reference = said.reference.reference if isinstance(said.reference, shapes.Reference) else said.reference
+    reference = said.reference.reference if isinstance(said.reference, elements.Reference) else said.reference
     device = chart.resolve(reference, record)
     if isinstance(device, shapes.Device):
         chart.described.add(id(device))
@@ -63,7 +63,7 @@ def _type(record: shapes.DeviceUseStatement, chart: Chart) -> tuple[shapes.Conce
         return device.type, chart.is_doubtful(device)
     if said.concept is not None:
         return said.concept, False
-    concept = shapes.CodeableConcept(coding=said.coding, text=said.text or said.display)
+    concept = elements.CodeableConcept(coding=said.coding, text=said.text or said.display)
     return (concept, False) if says_something(concept) else (None, False)
 
 

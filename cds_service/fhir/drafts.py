@@ -11,9 +11,9 @@ from cds_service.domain.facts import Fact
 from cds_service.fhir import shapes
 from cds_service.fhir.bundles import Item, many, try_decode
 from cds_service.fhir.chart import Chart
+from cds_service.fhir.elements import text_of
 from cds_service.fhir.orders import Draft, read_draft
 from cds_service.fhir.references import Server, record_key
-from cds_service.fhir.shapes import text_of
 from cds_service.hooks.contexts import OrderSelectContext, OrderSignContext
 
 _PLAIN: Final = msgspec.json.Decoder(dict[str, Any])

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from cds_service.domain.facts import Done, Fact, Order, Stage
 from cds_service.domain.times import When
-from cds_service.fhir import shapes
+from cds_service.fhir import elements, shapes
 from cds_service.fhir.chart import Chart
 from cds_service.fhir.concepts import Understood
 from cds_service.fhir.references import record_key
@@ -49,7 +49,7 @@ def read_procedure(record: shapes.Procedure, chart: Chart) -> Iterator[Fact]:
     """A procedure; one that has begun counts as ordered."""
     found = chart.understand(record.code, record.body_site)
     if found is not None:
-        period = record.performed_period or shapes.Period()
+        period = record.performed_period or elements.Period()
         when = chart.when(record.performed_date_time, period.end, period.start)
         yield from _event(record, found, when, _PROCEDURE, chart)
 
@@ -58,7 +58,7 @@ def read_report(record: shapes.DiagnosticReport, chart: Chart) -> Iterator[Fact]
     """A report; one that is not final counts as ordered."""
     found = chart.understand(record.code)
     if found is not None:
-        period = record.effective_period or shapes.Period()
+        period = record.effective_period or elements.Period()
         when = chart.when(record.effective_date_time, period.end, period.start, record.issued)
         yield from _event(record, found, when, _REPORT, chart)
 
@@ -71,7 +71,7 @@ def read_dose(record: Dose, chart: Chart) -> Iterator[Fact]:
     found = chart.understand(code)
     if found is None:
         return
-    period = record.effective_period or shapes.Period()
+    period = record.effective_period or elements.Period()
     when = chart.when(record.effective_date_time, period.end, period.start)
     statuses = _DOSE if isinstance(record, shapes.MedicationAdministration) else _TAKEN
     yield from _event(record, found, when, statuses, chart, in_doubt=in_doubt)

@@ -8,7 +8,7 @@ from typing import Final
 from cds_service.domain.facts import Finding
 from cds_service.domain.sides import Side
 from cds_service.domain.times import When
-from cds_service.fhir import shapes
+from cds_service.fhir import elements, shapes
 from cds_service.fhir.bundles import many
 from cds_service.fhir.chart import Chart, has_unknown_modifier, is_stated
 from cds_service.fhir.concepts import Understood, says_something
@@ -45,9 +45,7 @@ class _Findings:
         for part, found in self._parts:
             if not side and found is not None and not found.concepts and not has_value(part):
                 side = found.side
-        return side or self._chart.parameter_side(
-            (part.code, part.value_codeable_concept) for part, _ in self._parts
-        )
+        return side or self._chart.parameter_side((part.code, part.value_codeable_concept) for part, _ in self._parts)
 
     def all(self) -> Iterator[Finding]:
         """The observation's own finding, then its components'."""
@@ -89,7 +87,5 @@ class _Findings:
 
 def _when(record: shapes.Observation, chart: Chart) -> When | None:
     """When the patient was examined; when the result was issued, as a last resort."""
-    period = record.effective_period or shapes.Period()
-    return chart.when(
-        record.effective_date_time, record.effective_instant, period.end, period.start, record.issued
-    )
+    period = record.effective_period or elements.Period()
+    return chart.when(record.effective_date_time, record.effective_instant, period.end, period.start, record.issued)

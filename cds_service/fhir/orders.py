@@ -10,10 +10,10 @@ from cds_service.domain.codes import Coding
 from cds_service.domain.facts import Done, Fact, Order, Priority, Refusal, Stage
 from cds_service.domain.sides import Side
 from cds_service.domain.times import When
-from cds_service.fhir import shapes
+from cds_service.fhir import elements, shapes
 from cds_service.fhir.bundles import many
 from cds_service.fhir.chart import DO_NOT_PERFORM, Chart, has_unknown_modifier, is_stated, states_reason
-from cds_service.fhir.concepts import Understood
+from cds_service.fhir.concepts import ConceptReader, Understood
 from cds_service.fhir.references import record_key
 
 _OPEN: Final = frozenset(("active", "on-hold"))
@@ -95,18 +95,27 @@ def _read(record: shapes.Request, chart: Chart) -> _Read | None:
         reference=record_key(record),
         concepts=found.concepts,
         coding=found.coding,
-        side=_side(found, parameters, chart),
+        side=_side(found, record, chart.codes),
         doubtful=in_doubt
         or chart.is_doubtful(record)
         or any(has_unknown_modifier(one.modifier_extension) for one in parameters),
     )
 
 
-def _side(found: Understood, parameters: list[shapes.Parameter], chart: Chart) -> Side:
-    return found.side or chart.parameter_side((one.code, one.value_codeable_concept) for one in parameters)
+def side_of_order(record: shapes.Request, codes: ConceptReader) -> Side:
+    """The side an order names in its code, its body site, or a laterality parameter."""
+    code = record.code_codeable_concept if isinstance(record, shapes.DeviceRequest) else None
+    code = record.code if isinstance(record, shapes.ServiceRequest) else code
+    found = codes.understand(code, record.body_site)
+    return _side(found, record, codes)
 
 
-def _code(record: shapes.Request, chart: Chart) -> tuple[shapes.Concepts, bool]:
+def _side(found: Understood | None, record: shapes.Request, codes: ConceptReader) -> Side:
+    pairs = ((one.code, one.value_codeable_concept) for one in many(record.parameter))
+    return (found.side if found else codes.side(record.body_site)) or codes.side_of_parameters(pairs)
+
+
+def _code(record: shapes.Request, chart: Chart) -> tuple[elements.Concepts, bool]:
     """What is ordered, and whether the product that is referred to is in doubt."""
     if isinstance(record, shapes.DeviceRequest):
         code, reference = record.code_codeable_concept, record.code_reference
@@ -151,5 +160,9 @@ def _order(record: shapes.Request, read: _Read, chart: Chart, *, stage: Stage, d
 def _planned(record: shapes.Request, chart: Chart) -> When | None:
     """The day or the start of the time for which it is planned."""
     period, timing = record.occurrence_period, record.occurrence_timing
-    events = many(timing.event) if timing is not None else []
-    return chart.when(record.occurrence_date_time, period.start if period else None, *events)
+    events = timing.event if timing is not None else None
+    return chart.when(
+        record.occurrence_date_time,
+        period.start if period else None,
+        *(events if isinstance(events, list) else (events,)),
+    )

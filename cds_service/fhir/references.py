@@ -6,8 +6,9 @@ import re
 from enum import Enum
 from typing import Final
 
-from cds_service.fhir import shapes
+from cds_service.fhir import elements, shapes
 from cds_service.fhir.bundles import many
+from cds_service.fhir.elements import text_of
 
 _PATIENT: Final = re.compile(r"(?:(?P<base>.*)/)?Patient/(?P<id>[^/?#]+)(?:/_history/[^/]*)?/?", re.DOTALL)
 _TARGET: Final = re.compile(
@@ -25,7 +26,7 @@ class Owner(Enum):
 
 def record_id(record: shapes.Record) -> str:
     """The id as text; real ones are longer than 64 characters, or numbers."""
-    return shapes.text_of(record.id)
+    return text_of(record.id)
 
 
 def record_key(record: shapes.Record) -> str:
@@ -85,17 +86,14 @@ class Binder:
         if record.kind == "Patient":
             found = record_id(record)
             return Owner.NOBODY if not found else Owner.PATIENT if found in self._ids else Owner.FOREIGN
-        owner = Owner.NOBODY
-        for references in (record.subject, record.patient):
-            if references is None:
-                continue
-            for reference in many(references):
-                one = self._named(reference.reference, urns)
-                if one is Owner.FOREIGN:
-                    return one
-                if one is Owner.PATIENT:
-                    owner = one
-        return owner
+        if record.patient is None and isinstance(record.subject, elements.Reference):
+            return self._named(record.subject.reference, urns)
+        references = (*many(record.subject), *many(record.patient))
+        owners = {self._named(reference.reference, urns) for reference in references}
+        for owner in (Owner.FOREIGN, Owner.PATIENT):
+            if owner in owners:
+                return owner
+        return Owner.NOBODY
 
     def _named(self, reference: str | None, urns: dict[str, Owner]) -> Owner:
         if not reference:

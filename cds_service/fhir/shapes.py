@@ -1,7 +1,5 @@
 """The members of FHIR resources that facts need, one shape per resource type, for one typed decode.
 
-Tolerant where real feeds are sloppy and nothing is lost by it: numeric codes, one object where FHIR wants an array
-and the other way round, a plain string for a concept. Everything is optional, unknown members are skipped unread.
 A member that is only looked at for being there, or seldom, stays undecoded (`Raw`).
 """
 
@@ -9,94 +7,20 @@ from __future__ import annotations
 
 import msgspec
 
-Code = str | int | float | None
-NO_RAW = msgspec.Raw(b"")
-_LONGEST_NUMBER = 10**18
-
-
-def text_of(value: Code) -> str:
-    """A code or an id as text, also where a feed sends a number."""
-    if isinstance(value, str):
-        return value
-    if value is None or isinstance(value, bool) or abs(value) >= _LONGEST_NUMBER:
-        return ""
-    return str(value) if isinstance(value, int) else f"{value:g}"
-
-
-class Shape(msgspec.Struct, gc=False, rename="camel", kw_only=True):
-    """A piece of FHIR JSON."""
-
-
-class Coding(Shape):
-    """System, code and display."""
-
-    system: str | None = None
-    code: Code = None
-    display: str | None = None
-
-
-class CodeableConcept(Shape):
-    """Codings and the clinician's words."""
-
-    coding: list[Coding] | Coding | None = None
-    text: str | None = None
-
-
-Concepts = CodeableConcept | list[CodeableConcept] | str | None
-
-
-class Identifier(Shape):
-    """A business identifier, shared by a draft and the order it became."""
-
-    system: str | None = None
-    value: Code = None
-
-
-Identifiers = list[Identifier] | Identifier | None
-
-
-class Reference(Shape):
-    """A reference; without `reference` it is a logical one or only words."""
-
-    reference: str | None = None
-    display: str | None = None
-    identifier: Identifiers = None
-
-
-References = Reference | list[Reference] | None
-
-
-class Period(Shape):
-    """Start and end, as text."""
-
-    start: str | None = None
-    end: str | None = None
-
-
-class Quantity(Shape):
-    """A number with a unit; a comparator makes it a bound."""
-
-    value: Code = None
-    unit: str | None = None
-    comparator: str | None = None
-
-
-class Timing(Shape):
-    """Only the events of a timing."""
-
-    event: list[str | None] | str | None = None
-
-
-class Extension(Shape):
-    """An extension with the values we know how to read."""
-
-    url: str | None = None
-    value_codeable_concept: Concepts = None
-    value_reference: References = None
-    value_boolean: bool | None = None
-
-
-Extensions = list[Extension] | Extension | None
+from cds_service.fhir.elements import (
+    NO_RAW,
+    Code,
+    Coding,
+    Concepts,
+    Extensions,
+    Identifiers,
+    Period,
+    Quantity,
+    Reference,
+    References,
+    Shape,
+    Timing,
+)
 
 
 class Parameter(Shape):
@@ -338,19 +262,6 @@ class Other(Record):
         return name if name.isascii() and name.isalpha() and name[0].isupper() and len(name) < 50 else "resource"
 
 
-class Search(Shape):
-    """Why an entry is in a searchset."""
-
-    mode: str | None = None
-
-
-class Link(Shape):
-    """A link of a Bundle; only `next` matters."""
-
-    relation: str | None = None
-
-
-Links = list[Link] | Link | None
 Known = (
     Patient
     | Condition
@@ -367,50 +278,4 @@ Known = (
     | Medication
     | OperationOutcome
 )
-
-
-class Entry(Shape):
-    """An entry of a Bundle whose resources all fit their shapes; a batch of searches nests Bundles."""
-
-    full_url: str | None = None
-    search: Search | None = None
-    resource: Known | Bundle | None = None
-
-
-class Bundle(Shape, tag_field="resourceType", tag=True):
-    """A Bundle of any type."""
-
-    type: str | None = None
-    total: Code = None
-    link: Links = None
-    entry: list[Entry] | Entry | None = None
-
-
-class LooseEntry(Shape):
-    """An entry decoded on its own."""
-
-    full_url: msgspec.Raw = NO_RAW
-    search: msgspec.Raw = NO_RAW
-    resource: msgspec.Raw = NO_RAW
-
-
-class LooseRecord(Shape):
-    """A resource that does not fit its shape, or has none."""
-
-    resource_type: msgspec.Raw = NO_RAW
-    id: msgspec.Raw = NO_RAW
-    subject: msgspec.Raw = NO_RAW
-    patient: msgspec.Raw = NO_RAW
-
-
-class LooseBundle(Shape):
-    """A Bundle of which some part does not fit: each part is decoded on its own."""
-
-    resource_type: str | None = None
-    type: msgspec.Raw = NO_RAW
-    total: msgspec.Raw = NO_RAW
-    link: msgspec.Raw = NO_RAW
-    entry: msgspec.Raw = NO_RAW
-
-
 KNOWN_TYPES = frozenset(known.__name__ for known in Known.__args__)

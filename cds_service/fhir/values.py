@@ -7,10 +7,10 @@ from typing import Final, NamedTuple
 
 from cds_service.domain.facts import NO_CONCEPTS
 from cds_service.domain.vocabulary import Vocabulary
-from cds_service.fhir import shapes
+from cds_service.fhir import elements, shapes
 from cds_service.fhir.bundles import is_there
 from cds_service.fhir.concepts import ConceptReader, says_something, texts_of, words_of
-from cds_service.fhir.shapes import text_of
+from cds_service.fhir.elements import text_of
 
 LONGEST_TEXT: Final = 40
 _GRADE: Final = re.compile(
@@ -51,9 +51,7 @@ def has_value(record: shapes.Valued) -> bool:
     )
 
 
-def read_value(
-    record: shapes.Valued, concepts: frozenset[str], vocabulary: Vocabulary, codes: ConceptReader
-) -> Value:
+def read_value(record: shapes.Valued, concepts: frozenset[str], vocabulary: Vocabulary, codes: ConceptReader) -> Value:
     """The value of a finding that means `concepts`."""
     text = _text(record)[:LONGEST_TEXT]
     scale = next((vocabulary.scales[one] for one in sorted(concepts) if one in vocabulary.scales), None)
@@ -73,7 +71,7 @@ def _number(record: shapes.Valued) -> float | None:
     return _as_number(record.value_integer if record.value_integer is not None else record.value_decimal)
 
 
-def _as_number(value: shapes.Code) -> float | None:
+def _as_number(value: elements.Code) -> float | None:
     """A number, also one that a feed sends as text."""
     text = text_of(value).strip()
     if isinstance(value, str):

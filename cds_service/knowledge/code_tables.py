@@ -92,7 +92,9 @@ class TableBuilder:
             system = self.tables.systems.get(code.system)
             if system is None:
                 if report:
-                    self.problems.unknown(file.document, ("codes", index, "system"), "code system", code.system, self.tables.systems)
+                    self.problems.unknown(
+                        file.document, ("codes", index, "system"), "code system", code.system, self.tables.systems
+                    )
                 continue
             found = False
             for value, side in self._expanded(code):

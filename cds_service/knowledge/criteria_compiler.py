@@ -22,7 +22,9 @@ _PATTERNS = {"both": Side.BOTH, "not stated": Side.UNSPECIFIED}
 class CriteriaCompiler:
     """Compiles the criteria of one document."""
 
-    def __init__(self, document: Document, names: Names, problems: Problems, definition: Callable[[str], Criterion | None]) -> None:
+    def __init__(
+        self, document: Document, names: Names, problems: Problems, definition: Callable[[str], Criterion | None]
+    ) -> None:
         """``definition`` finds a named definition, compiling it first where need be."""
         self.document = document
         self.names = names
@@ -95,7 +97,13 @@ class CriteriaCompiler:
         return self.names.moments[name]
 
     def records(
-        self, entry: Any, steps: Steps, kind: Kind, names: list[str], tests: list[run.Test | None], that_side: bool = False
+        self,
+        entry: Any,
+        steps: Steps,
+        kind: Kind,
+        names: list[str],
+        tests: list[run.Test | None],
+        that_side: bool = False,
     ) -> run.Records:
         """A criterion over records of one kind."""
         self.concepts(names, steps)
@@ -118,17 +126,25 @@ class CriteriaCompiler:
 
     def condition(self, entry: schema.ConditionEntry, steps: Steps) -> Criterion:
         """`condition`."""
-        tests: list[run.Test | None] = [{"active": run.is_active, "not active": run.is_not_active, "any": None}[entry.status]]
+        tests: list[run.Test | None] = [
+            {"active": run.is_active, "not active": run.is_not_active, "any": None}[entry.status]
+        ]
         if entry.certainty != "any":
             tests.append(run.has_certainty(Certainty(entry.certainty)))
         if entry.severity:
             tests.append(run.has_severity(self.concepts(entry.severity, (*steps, "severity"))))
         if entry.stated_cause is not None:
             tests.append(run.states_cause(entry.stated_cause, self.concepts(entry.apart_from, (*steps, "apart from"))))
-        tests += self._windows(entry, steps, {"onset_within": run.dated, "onset_at_least": run.lasting, "recorded_within": run.recorded_within})
+        tests += self._windows(
+            entry,
+            steps,
+            {"onset_within": run.dated, "onset_at_least": run.lasting, "recorded_within": run.recorded_within},
+        )
         return self.records(entry, steps, Kind.CONDITION, entry.condition, tests, entry.on == "that side")
 
-    def _windows(self, entry: Any, steps: Steps, makers: dict[str, Callable[[Window], run.Test]]) -> list[run.Test | None]:
+    def _windows(
+        self, entry: Any, steps: Steps, makers: dict[str, Callable[[Window], run.Test]]
+    ) -> list[run.Test | None]:
         tests: list[run.Test | None] = []
         for attribute, make in makers.items():
             name = getattr(entry, attribute, None)
@@ -140,7 +156,10 @@ class CriteriaCompiler:
     def shown(self, entry: schema.Shown, steps: Steps) -> list[run.Test | None]:
         """What an observation must show."""
         tests: list[run.Test | None] = []
-        bounds = {key: self.number(getattr(entry, key), (*steps, key.replace("_", " "))) for key in ("at_least", "at_most", "below", "equals")}
+        bounds = {
+            key: self.number(getattr(entry, key), (*steps, key.replace("_", " ")))
+            for key in ("at_least", "at_most", "below", "equals")
+        }
         if any(bound is not None for bound in bounds.values()):
             same = bounds["equals"]
             low = same if same is not None else bounds["at_least"]
@@ -154,7 +173,9 @@ class CriteriaCompiler:
         """`finding`."""
         tests = self.shown(entry, steps)
         if not tests:
-            self.problems.add(self.document, steps, "what must the finding show?", "add `is: finding present`, or a bound")
+            self.problems.add(
+                self.document, steps, "what must the finding show?", "add `is: finding present`, or a bound"
+            )
         tests += self._windows(entry, steps, {"within": run.dated})
         tests.append(self.since(entry.since, steps))
         if entry.newer_than_the_end_of:
@@ -167,7 +188,9 @@ class CriteriaCompiler:
         if entry.recorded:
             tests.append(run.is_legible)
         if not tests:
-            self.problems.add(self.document, steps, "what must the latest finding show?", "add `is`, a bound, or `recorded: yes`")
+            self.problems.add(
+                self.document, steps, "what must the latest finding show?", "add `is`, a bound, or `recorded: yes`"
+            )
         self.concepts(entry.latest_finding, steps)
         return run.Latest(
             aloud(entry, self.names),
@@ -205,7 +228,11 @@ class CriteriaCompiler:
 
     def order(self, names: list[str], first: run.Test, entry: schema.OrderOptions, steps: Steps) -> Criterion:
         """`open order` and `earlier order`."""
-        tests: list[run.Test | None] = [first, *self._windows(entry, steps, {"within": run.dated}), self.since(entry.since, steps)]
+        tests: list[run.Test | None] = [
+            first,
+            *self._windows(entry, steps, {"within": run.dated}),
+            self.since(entry.since, steps),
+        ]
         if entry.priority_at_least:
             tests.append(run.has_priority(Priority[entry.priority_at_least.upper()]))
         if entry.for_:
@@ -246,7 +273,9 @@ class CriteriaCompiler:
         if wanted.is_not:
             tests.append(run.means_none_of(self.concepts(wanted.is_not, (*place, "is not"))))
         if wanted.planned_before:
-            moments = tuple(m for n in wanted.planned_before.latest_of if (m := self.moment(n, (*place, "planned before"))))
+            moments = tuple(
+                m for n in wanted.planned_before.latest_of if (m := self.moment(n, (*place, "planned before")))
+            )
             plus = self.window(wanted.planned_before.plus, (*place, "planned before", "plus"))
             tests.append(run.planned_before(moments, plus or Window(0)))
         if wanted.for_:
@@ -256,13 +285,18 @@ class CriteriaCompiler:
         if wanted.replaces_another is not None:
             tests.append(run.replaces_another(wanted.replaces_another))
         if not tests:
-            self.problems.add(self.document, place, "what must the draft be like?", "add `is`, `planned before`, `for` …")
+            self.problems.add(
+                self.document, place, "what must the draft be like?", "add `is`, `planned before`, `for` …"
+            )
         return run.ThatDraft(aloud(entry, self.names), tuple(tests), moments)
 
     def at_moment(self, entry: schema.MomentTest, steps: Steps) -> Criterion:
         """`moment`."""
         moment = self.moment(entry.moment, (*steps, "moment"))
-        within, at_least = self.window(entry.within, (*steps, "within")), self.window(entry.at_least, (*steps, "at least"))
+        within, at_least = (
+            self.window(entry.within, (*steps, "within")),
+            self.window(entry.at_least, (*steps, "at least")),
+        )
         if (entry.within is None) == (entry.at_least is None):
             self.problems.add(self.document, steps, "give one window", "`within` or `at least`")
         if moment is None:
@@ -276,7 +310,9 @@ class CriteriaCompiler:
         if (low is None) == (under is None):
             self.problems.add(self.document, steps, "give one bound of age", "`at least` or `under`")
         needs = self.names.needs_for("patient", [""])
-        return run.Age(aloud(entry, self.names), needs, None if low is None else int(low), None if under is None else int(under))
+        return run.Age(
+            aloud(entry, self.names), needs, None if low is None else int(low), None if under is None else int(under)
+        )
 
     def hook(self, entry: schema.HookEntry, steps: Steps) -> Criterion:
         """`hook`."""
@@ -291,7 +327,9 @@ class CriteriaCompiler:
         wanted: set[Side] = set()
         for pattern in entry.are:
             wanted |= {Side.RIGHT, Side.LEFT} if pattern == "one" else {_PATTERNS[pattern]}
-        return run.SidesWith(aloud(entry, self.names), self._named(entry.sides_with, (*steps, "sides with")), frozenset(wanted))
+        return run.SidesWith(
+            aloud(entry, self.names), self._named(entry.sides_with, (*steps, "sides with")), frozenset(wanted)
+        )
 
 
 _COMPILERS: dict[type, Callable[..., Criterion]] = {

@@ -146,7 +146,9 @@ class Loader:
             return read_tables(self.cards / "code_systems", entries)
         except (OSError, KeyError) as error:
             self.problems.found.append(
-                KnowledgeError(f"a code table cannot be read: {error}", file="code_systems/systems.yaml", remedy="check `table:`")
+                KnowledgeError(
+                    f"a code table cannot be read: {error}", file="code_systems/systems.yaml", remedy="check `table:`"
+                )
             )
             raise InvalidKnowledgeError(self.problems.found) from error
 
@@ -159,7 +161,9 @@ class Loader:
                 continue
             if entry.name in found:
                 first = found[entry.name].document.name
-                self.problems.add(document, ("name",), f"{entry.name!r} is the name of {first} too", "give it another name")
+                self.problems.add(
+                    document, ("name",), f"{entry.name!r} is the name of {first} too", "give it another name"
+                )
             found[entry.name] = ValueSetFile(document, entry)
         return found
 
@@ -194,13 +198,15 @@ class Loader:
 
     def _check_needs(self, services: Document, value_sets: Mapping[str, ValueSetFile]) -> None:
         for file in value_sets.values():
-            for index, need in enumerate(file.entry.recorded_in):
-                if need not in self.names.needs:
-                    self.problems.unknown(file.document, ("recorded in", index), "need", need, self.names.needs)
+            for index, name in enumerate(file.entry.recorded_in):
+                if name not in self.names.needs:
+                    self.problems.unknown(file.document, ("recorded in", index), "need", name, self.names.needs)
         keys = [need.key for need in self.names.needs.values()]
         for name, need in self.names.needs.items():
             if keys.count(need.key) > 1:
-                self.problems.add(services, ("needs", name, "key"), f"{need.key!r} is the key of two needs", "one key, one need")
+                self.problems.add(
+                    services, ("needs", name, "key"), f"{need.key!r} is the key of two needs", "one key, one need"
+                )
 
     # ---- definitions, moments, gates
 
@@ -210,12 +216,19 @@ class Loader:
         self.definition_files = {name: (e, ("definitions", name)) for name, e in entry.definitions.items()}
         criteria = CriteriaCompiler(document, self.names, self.problems, self._definition)
         for name, moment in entry.moments.items():
-            sources = [self._source(criteria, s, ("moments", name, "first known of", i)) for i, s in enumerate(moment.first_known_of)]
-            others = [criteria.moment(other, ("moments", name, "latest of", i)) for i, other in enumerate(moment.latest_of)]
+            sources = [
+                self._source(criteria, s, ("moments", name, "first known of", i))
+                for i, s in enumerate(moment.first_known_of)
+            ]
+            others = [
+                criteria.moment(other, ("moments", name, "latest of", i)) for i, other in enumerate(moment.latest_of)
+            ]
             if others:
                 sources.append(LatestOf(tuple(other for other in others if other)))
             if not sources:
-                self.problems.add(document, ("moments", name), "this moment is found nowhere", "`first known of` or `latest of`")
+                self.problems.add(
+                    document, ("moments", name), "this moment is found nowhere", "`first known of` or `latest of`"
+                )
             back = criteria.window(moment.look_back_when_unknown, ("moments", name, "look back when unknown"))
             self.names.moments[name] = NamedMoment(name, moment.says, tuple(s for s in sources if s), back)
         for name in entry.definitions:
@@ -230,7 +243,12 @@ class Loader:
                 continue
             records = criteria.compile(value, (*steps, key.replace("_", " ")))
             if not isinstance(records, run.Records):
-                self.problems.add(self.definitions or criteria.document, steps, "a moment is the date of records", "use `condition`, `finding` or `done`")
+                self.problems.add(
+                    self.definitions or criteria.document,
+                    steps,
+                    "a moment is the date of records",
+                    "use `condition`, `finding` or `done`",
+                )
                 return None
             return Extreme(records, recording_of if "recording" in key else onset_of, key.startswith("latest"))
         self.problems.add(criteria.document, steps, "this says no moment", "`earliest date of: …`")
@@ -244,7 +262,9 @@ class Loader:
             return None
         entry, steps = self.definition_files[name]
         if name in self._compiling:
-            self.problems.add(self.definitions, steps, f"{name!r} leans on itself: {' → '.join(self._compiling)}", "break the circle")
+            self.problems.add(
+                self.definitions, steps, f"{name!r} leans on itself: {' → '.join(self._compiling)}", "break the circle"
+            )
             return run.AnyOf(name, ())
         self._compiling.append(name)
         criteria = CriteriaCompiler(self.definitions, self.names, self.problems, self._definition)
@@ -267,7 +287,12 @@ class Loader:
     def _gates(self, document: Document, entry: schema.DefinitionsFile) -> list[tuple[schema.GateEntry, Criterion]]:
         criteria = CriteriaCompiler(document, self.names, self.problems, self._definition)
         return [
-            (gate, run.Definition(f"gate: {gate.name}", f"gate: {gate.name}", criteria.compile_all(gate.when, ("gates", i, "when"))))
+            (
+                gate,
+                run.Definition(
+                    f"gate: {gate.name}", f"gate: {gate.name}", criteria.compile_all(gate.when, ("gates", i, "when"))
+                ),
+            )
             for i, gate in enumerate(entry.gates)
         ]
 
@@ -283,20 +308,32 @@ class Loader:
             if document is None or entry is None:
                 continue
             if entry.id in seen:
-                self.problems.add(document, ("id",), f"{entry.id!r} is the id of {seen[entry.id]} too", "ids are never used twice")
+                self.problems.add(
+                    document, ("id",), f"{entry.id!r} is the id of {seen[entry.id]} too", "ids are never used twice"
+                )
             seen[entry.id] = document.name
-            mine = tuple(c for gate, c in gates if entry.sort in gate.silences or (_FOR_ADULTS in gate.silences and not entry.also_for_children))
-            yield RecommendationCompiler(document, self.names, self.problems, self._definition, evidence).compile(entry, mine)
+            mine = tuple(
+                c
+                for gate, c in gates
+                if entry.sort in gate.silences or (_FOR_ADULTS in gate.silences and not entry.also_for_children)
+            )
+            yield RecommendationCompiler(document, self.names, self.problems, self._definition, evidence).compile(
+                entry, mine
+            )
 
     # ---- the reader's vocabulary
 
-    def _vocabulary(self, document: Document, entry: schema.DefinitionsFile, table: Any, words: schema.ServicesFile) -> Vocabulary:
+    def _vocabulary(
+        self, document: Document, entry: schema.DefinitionsFile, table: Any, words: schema.ServicesFile
+    ) -> Vocabulary:
         reading = entry.reading
         for key in ("yes_means", "no_means", "laterality_parameter"):
             name = getattr(reading, key)
             self.names.used.add(("value set", name))
             if name not in self.names.value_sets:
-                self.problems.unknown(document, ("reading", key.replace("_", " ")), "value set", name, self.names.value_sets)
+                self.problems.unknown(
+                    document, ("reading", key.replace("_", " ")), "value set", name, self.names.value_sets
+                )
         window = CriteriaCompiler(document, self.names, self.problems, self._definition).window(
             reading.an_encounter_diagnosis_stays_active_for, ("reading", "an encounter diagnosis stays active for")
         )
@@ -324,7 +361,11 @@ class Loader:
             codes = value_set.codes
             if codes and all(c.side == side for c in codes) and not value_set.includes:
                 return self._as_coding(codes[0])
-        self.problems.found.append(KnowledgeError(f"no value set is the side {side!r}", file="value_sets", remedy=f"give its codes `side: {side}`"))
+        self.problems.found.append(
+            KnowledgeError(
+                f"no value set is the side {side!r}", file="value_sets", remedy=f"give its codes `side: {side}`"
+            )
+        )
         return Coding("", "")
 
     def _as_coding(self, code: schema.CodeEntry) -> Coding:

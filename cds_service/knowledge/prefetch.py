@@ -24,7 +24,9 @@ def prefetch_of(
     findings: set[str] = set()
     for criterion in every([*criteria, *(c for r in spoken for m in moments_of(r) for c in _inside(m))]):
         needed |= getattr(criterion, "needs", frozenset())
-        if getattr(criterion, "kind", None) is Kind.FINDING or isinstance(criterion, (run.Latest, run.Falling)):
+        if isinstance(criterion, run.Latest | run.Falling) or (
+            isinstance(criterion, run.Records) and criterion.kind is Kind.FINDING
+        ):
             findings |= set(criterion.concepts)
     codes = ",".join(sorted(_finding_codes(findings, names)))
     return {

@@ -66,7 +66,9 @@ class Problems:
 
 def _error(document: Document, steps: Steps, problem: str, remedy: str) -> KnowledgeError:
     key = ".".join(str(step + 1) if isinstance(step, int) else step for step in steps)
-    return KnowledgeError(problem, file=document.name, line=document.line(steps), key=key or None, remedy=remedy or None)
+    return KnowledgeError(
+        problem, file=document.name, line=document.line(steps), key=key or None, remedy=remedy or None
+    )
 
 
 def _yaml_steps(document: Document, loc: Steps) -> Steps:

@@ -86,14 +86,18 @@ class RecommendationCompiler:
             select_any=entry.select == "any",
             links=tuple(link for i, e in enumerate(entry.links) if (link := self._link(e, ("links", i)))),
             override_reasons=tuple(
-                reason for i, name in enumerate(entry.override_reasons) if (reason := self._override_reason(name, ("override reasons", i)))
+                reason
+                for i, name in enumerate(entry.override_reasons)
+                if (reason := self._override_reason(name, ("override reasons", i)))
             ),
             evidence=tuple(self._cited(name, ("evidence", i)) for i, name in enumerate(entry.evidence)),
             strength=entry.strength,
             seed_statements=tuple(entry.seed_statements),
             stewardship=_stewardship(entry.stewardship),
             path=self.document.name,
-            notes={"accepting does not settle": entry.accepting_does_not_settle} if entry.accepting_does_not_settle else {},
+            notes={"accepting does not settle": entry.accepting_does_not_settle}
+            if entry.accepting_does_not_settle
+            else {},
         )
 
     def _for_each(self, entry: schema.ForEachEntry | None) -> ForEach | None:
@@ -113,7 +117,9 @@ class RecommendationCompiler:
         show = entry.when_unknown == "show"
         caveat = ""
         if show and entry.caveat is None:
-            self.problems.add(self.document, ("when unknown",), "a card shown on partial data needs a caveat", "name one: `caveat: …`")
+            self.problems.add(
+                self.document, ("when unknown",), "a card shown on partial data needs a caveat", "name one: `caveat: …`"
+            )
         elif entry.caveat is not None:
             if entry.caveat not in self.names.caveats:
                 self.problems.unknown(self.document, ("caveat",), "caveat", entry.caveat, self.names.caveats)
@@ -129,18 +135,33 @@ class RecommendationCompiler:
         return Text(entry.text, self.criteria.compile_all(entry.when, (*steps, "when")))
 
     def _slot(self, name: str, entry: schema.SlotEntry, steps: Steps) -> Slot:
-        given = [key for key in ("value_of", "date_of", "display_of", "date", "days_since") if getattr(entry, key) is not None]
+        given = [
+            key
+            for key in ("value_of", "date_of", "display_of", "date", "days_since")
+            if getattr(entry, key) is not None
+        ]
         if len(given) != 1:
-            self.problems.add(self.document, steps, "a slot has exactly one source", "`value of`, `date of`, `display of`, `date` or `days since`")
+            self.problems.add(
+                self.document,
+                steps,
+                "a slot has exactly one source",
+                "`value of`, `date of`, `display of`, `date` or `days since`",
+            )
         for key in given:
             if key in _SOURCES:
                 criterion = self.criteria.compile(getattr(entry, key), (*steps, key.replace("_", " ")))
                 return Slot(name, _SOURCES[key], criterion=criterion, otherwise=entry.otherwise)
             if key == "days_since":
-                return Slot(name, SlotSource.DAYS_AGO, moment=self.criteria.moment(entry.days_since or "", steps), otherwise=entry.otherwise)
+                return Slot(
+                    name,
+                    SlotSource.DAYS_AGO,
+                    moment=self.criteria.moment(entry.days_since or "", steps),
+                    otherwise=entry.otherwise,
+                )
             planned = self._planned(entry.date, (*steps, "date"))
             if planned:
-                return Slot(name, SlotSource.FACT_DATE, moment=planned.moment, plus=planned.plus, otherwise=entry.otherwise)
+                plus = planned.plus if entry.date and entry.date.plus else None
+                return Slot(name, SlotSource.FACT_DATE, moment=planned.moment, plus=plus, otherwise=entry.otherwise)
         return Slot(name, SlotSource.FACT_DATE, otherwise=entry.otherwise)
 
     def _check_texts(self, entry: schema.RecommendationEntry, slots: Mapping[str, Slot]) -> None:
@@ -161,13 +182,20 @@ class RecommendationCompiler:
             if "<" in text.replace("<=", "").replace("< ", "") and ">" in text:
                 self.problems.add(self.document, steps, "HTML is not allowed in a card", "use Markdown")
         if len(entry.summary) >= 140:
-            self.problems.add(self.document, ("summary",), f"the summary has {len(entry.summary)} characters", "keep it below 140, slots filled")
+            self.problems.add(
+                self.document,
+                ("summary",),
+                f"the summary has {len(entry.summary)} characters",
+                "keep it below 140, slots filled",
+            )
 
     # ---- offers
 
     def _suggestion(self, entry: schema.SuggestionEntry, steps: Steps) -> OfferedSuggestion:
         actions = tuple(
-            action for i, e in enumerate(entry.actions) if (action := self._action(e, entry.label, (*steps, "actions", i)))
+            action
+            for i, e in enumerate(entry.actions)
+            if (action := self._action(e, entry.label, (*steps, "actions", i)))
         )
         when = self.criteria.compile_all(entry.when, (*steps, "when")) if entry.when else None
         return OfferedSuggestion(entry.label, actions, entry.recommended, when, entry.does_not_settle or "")
@@ -175,7 +203,9 @@ class RecommendationCompiler:
     def _action(self, entry: schema.ActionEntry, label: str, steps: Steps) -> OfferedAction | None:
         given = [entry.create is not None, entry.update_draft is not None, entry.delete_draft is not None]
         if sum(given) != 1:
-            self.problems.add(self.document, steps, "an action does exactly one thing", "`create`, `update draft` or `delete draft`")
+            self.problems.add(
+                self.document, steps, "an action does exactly one thing", "`create`, `update draft` or `delete draft`"
+            )
             return None
         description = entry.description or label
         if entry.delete_draft:
@@ -184,7 +214,9 @@ class RecommendationCompiler:
             return self._update(entry.update_draft, description, (*steps, "update draft"))
         orderable = self._orderable(entry.create or "", (*steps, "create"))
         if entry.for_ is None:
-            self.problems.add(self.document, steps, "an order needs its reason", "`for:` the condition or definition it is for")
+            self.problems.add(
+                self.document, steps, "an order needs its reason", "`for:` the condition or definition it is for"
+            )
             return None
         return OfferedAction(
             Offer.CREATE,
@@ -259,5 +291,3 @@ def _stewardship(entry: schema.StewardshipEntry) -> Stewardship:
         entry.effective_from,
         entry.effective_to,
     )
-
-

@@ -1,0 +1,1 @@
+"""FastAPI routes, one table from error to status, and the middleware in front."""

@@ -1,0 +1,134 @@
+"""One hook call over HTTP: bytes in, cards out, kept in the ledger before the answer leaves."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import json
+import logging
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from cds_service.api.body import read_body
+from cds_service.decision.decide import Decider, Decision, new_call_id
+from cds_service.decision.ports import FactsReader, Ledger
+from cds_service.decision.records import DecisionRecord, FeedbackEntry
+from cds_service.domain.times import Now
+from cds_service.errors import RequestError, UnknownServiceError, WrongHookError
+from cds_service.hooks.contexts import parse_context
+from cds_service.hooks.feedback import Feedback, parse_feedback
+from cds_service.hooks.request import CDSRequest, parse_request
+from cds_service.hooks.response import encode
+
+OPEN_CLIENT = "open"
+_LARGE = 256 * 1024
+_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_CODE = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_LOG = logging.getLogger("cds_service.calls")
+Clock = Callable[[], dt.datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class CallHandler:
+    """Answers service calls and takes feedback."""
+
+    decider: Decider
+    reader: FactsReader
+    ledger: Ledger
+    clock: Clock
+    zone: dt.tzinfo
+    max_body_bytes: int
+
+    async def call(self, request: Request) -> Response:
+        """``POST /cds-services/{id}`` (REQ-1)."""
+        started = time.perf_counter()
+        service_id = request.path_params["service_id"]
+        call_id = request.state.call_id = new_call_id()
+        services = self.decider.knowledge.service(service_id)
+        if not services:
+            raise UnknownServiceError
+        body = await read_body(request, self.max_body_bytes)
+        at = self.clock()
+        try:
+            hook_call = parse_request(body)
+            if hook_call.hook not in {service.hook for service in services}:
+                raise WrongHookError(service.hook for service in services)
+            decide = self._decide
+            if len(body) > _LARGE:  # so that a long record does not hold up the calls beside it
+                decision = await asyncio.to_thread(decide, hook_call, at)
+            else:
+                decision = decide(hook_call, at)
+        except RequestError as error:
+            _LOG.info("call %s %s refused: %s", call_id, service_id, type(error).__name__)
+            raise
+        answer = encode(decision.response)
+        duration = (time.perf_counter() - started) * 1000
+        await self._record(call_id, at, service_id, hook_call, decision, duration)
+        return Response(answer, headers={"cache-control": "no-store"}, media_type="application/json")
+
+    def _decide(self, call: CDSRequest, at: dt.datetime) -> Decision:
+        now = Now.of(at, self.zone)
+        context = parse_context(call.hook, call.context)
+        facts = self.reader.read(call, context, now)
+        return self.decider.decide(context, self.decider.situation(call.hook, facts, now))
+
+    async def _record(
+        self, call_id: str, at: dt.datetime, service_id: str, call: CDSRequest, decision: Decision, duration: float
+    ) -> None:
+        record = DecisionRecord(
+            call_id=call_id,
+            at=at,
+            client=OPEN_CLIENT,
+            service_id=service_id,
+            hook=call.hook,
+            hook_instance=call.hook_instance if is_uuid(call.hook_instance) else "",
+            knowledge_fingerprint=self.decider.knowledge.fingerprint,
+            outcome=decision.outcome,
+            gaps=decision.gaps,
+            duration_ms=duration,
+            cards=decision.cards,
+        )
+        try:
+            await self.ledger.record(record)
+        except Exception as error:  # noqa: BLE001  # advice that is not kept is better than no advice
+            _LOG.error("call %s is not in the ledger: %s", call_id, type(error).__name__)
+        shown = ",".join(card.recommendation_id for card in decision.cards) or "none"
+        _LOG.info("call %s %s: %s, %s, %.1f ms", call_id, service_id, decision.outcome, shown, duration)
+
+    async def feedback(self, request: Request) -> Response:
+        """``POST /cds-services/{id}/feedback`` (FBK-2). Idempotent; unknown cards are kept and counted, not refused."""
+        service_id = request.path_params["service_id"]
+        call_id = request.state.call_id = new_call_id()
+        if not self.decider.knowledge.service(service_id):
+            raise UnknownServiceError
+        reports = parse_feedback(await read_body(request, self.max_body_bytes))
+        entries = [_entry(report) for report in reports.feedback if is_uuid(report.card)]
+        kept = await self.ledger.record_feedback(OPEN_CLIENT, service_id, entries, self.clock())
+        unknown = kept.unknown + len(reports.feedback) - len(entries)  # what is no UUID is no card of ours
+        counts = {"stored": kept.stored, "repeated": kept.repeated, "unknown": unknown}
+        _LOG.info("feedback %s %s: %s", call_id, service_id, counts)
+        body = json.dumps(counts)
+        return Response(body, headers={"cache-control": "no-store"}, media_type="application/json")
+
+
+def is_uuid(text: str) -> bool:
+    """Only UUIDs are kept of what a client names freely: other text could hold anything."""
+    return _UUID.fullmatch(text) is not None
+
+
+def _entry(report: Feedback) -> FeedbackEntry:
+    """What is kept of a report: never the user's comment, which may name the patient."""
+    reason = report.override_reason.reason if report.override_reason else None
+    return FeedbackEntry(
+        card=report.card,
+        outcome=report.outcome.value,
+        outcome_timestamp=report.outcome_timestamp,
+        accepted_suggestions=report.accepted_ids,
+        reason_system=reason.system if reason and _CODE.fullmatch(reason.code) else None,
+        reason_code=reason.code if reason and _CODE.fullmatch(reason.code) else None,
+    )

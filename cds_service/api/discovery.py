@@ -1,0 +1,26 @@
+"""The discovery answer: made once at start, from the services and the needs of their recommendations."""
+
+from __future__ import annotations
+
+from cds_service.hooks.discovery import Service, ServicesResponse, encode
+from cds_service.knowledge.knowledge import Knowledge
+
+SPECIFICATION = "3.0.0"
+
+
+def discovery_of(knowledge: Knowledge) -> bytes:
+    """The JSON of ``GET /cds-services`` (DIS-2 to DIS-11)."""
+    services = tuple(
+        Service(
+            id=service.id,
+            hook=service.hook,
+            title=service.title,
+            description=service.description,
+            usage_requirements=service.usage_requirements,
+            prefetch=dict(knowledge.prefetch[service.hook]) or None,
+            version=SPECIFICATION,
+            hook_version=service.hook_version,
+        )
+        for service in knowledge.services
+    )
+    return encode(ServicesResponse(services=services))

@@ -1,0 +1,100 @@
+"""The one table from error to HTTP status, and the OperationOutcome that says what to mend (RSP-6).
+
+Nothing here carries a value that somebody sent: messages name members, keys and resource types.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from cds_service.errors import (
+    ForbiddenError,
+    ForeignPatientError,
+    InvalidRequestError,
+    MethodNotAllowedError,
+    NotJSONError,
+    OverloadedError,
+    PreconditionError,
+    RequestError,
+    TooLargeError,
+    UnauthorizedError,
+    UnknownServiceError,
+    UnsupportedMediaTypeError,
+    WrongHookError,
+)
+from cds_service.hooks.operation_outcome import Issue, IssueCode, OperationOutcome, encode
+
+STATUS: dict[type[RequestError], tuple[int, IssueCode]] = {
+    NotJSONError: (400, "structure"),
+    InvalidRequestError: (400, "invalid"),
+    WrongHookError: (400, "invalid"),
+    ForeignPatientError: (400, "invalid"),
+    UnauthorizedError: (401, "login"),
+    ForbiddenError: (403, "forbidden"),
+    UnknownServiceError: (404, "not-found"),
+    MethodNotAllowedError: (405, "not-supported"),
+    PreconditionError: (412, "incomplete"),
+    TooLargeError: (413, "too-long"),
+    UnsupportedMediaTypeError: (415, "not-supported"),
+    OverloadedError: (503, "throttled"),
+}
+_CODES: dict[int, IssueCode] = {404: "not-found", 405: "not-supported"}
+_LOG = logging.getLogger("cds_service")
+
+
+def outcome(
+    status: int, code: IssueCode, diagnostics: str, member: str | None = None, headers: dict[str, str] | None = None
+) -> Response:
+    """An OperationOutcome with one issue."""
+    expression = (member,) if member else ()
+    issue = Issue(severity="error", code=code, diagnostics=diagnostics, expression=expression)
+    body = encode(OperationOutcome(issue=(issue,)))
+    return Response(body, status, {"cache-control": "no-store", **(headers or {})}, media_type="application/fhir+json")
+
+
+def refuse(error: RequestError) -> Response:
+    """The answer to a call that is refused."""
+    status, code = STATUS[type(error)]
+    headers: dict[str, str] = {}
+    if isinstance(error, OverloadedError):
+        headers["retry-after"] = str(error.retry_after)
+    if isinstance(error, MethodNotAllowedError):
+        headers["allow"] = ", ".join(error.allowed)
+    return outcome(status, code, str(error), error.member, headers)
+
+
+async def on_request_error(_: Request, error: Exception) -> Response:
+    """Every refusal on purpose."""
+    if not isinstance(error, RequestError):
+        raise error
+    return refuse(error)
+
+
+async def on_http_error(request: Request, error: Exception) -> Response:
+    """What the router says: unknown path, wrong method. OPTIONS is answered with what a path allows."""
+    if not isinstance(error, HTTPException):
+        raise error
+    headers = dict(error.headers or {})
+    if error.status_code == 405 and request.method == "OPTIONS":
+        return Response(status_code=204, headers={"allow": f"{headers.get('Allow', 'GET')}, OPTIONS"})
+    if error.status_code == 405:
+        return outcome(405, "not-supported", f"use {headers.get('Allow', 'another method')} here", None, headers)
+    return outcome(
+        error.status_code, _CODES.get(error.status_code, "processing"), "there is nothing at this path", None, headers
+    )
+
+
+async def on_fault(request: Request, error: Exception) -> Response:
+    """A fault of ours: 500 with the call id, nothing of the patient. The traceback holds code lines, no values."""
+    call_id = getattr(request.state, "call_id", "")
+    _LOG.error(
+        "fault in call %s: %s",
+        call_id,
+        type(error).__name__,
+        exc_info=error if _LOG.isEnabledFor(logging.DEBUG) else None,
+    )
+    return outcome(500, "exception", f"a fault of this service; call {call_id}")

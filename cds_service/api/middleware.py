@@ -1,0 +1,68 @@
+"""In front of the routes: who may connect in open mode, headers that every answer carries."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from cds_service.api.errors import refuse
+from cds_service.errors import ForbiddenError
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+_FORWARDED = (b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto", b"x-real-ip")
+_HEADERS = [(b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer")]
+
+
+class OpenModeGuard:
+    """Open mode answers this machine only: no other Host (DNS rebinding), nothing that came through a proxy."""
+
+    def __init__(self, app: App, is_local: Callable[[str], bool]) -> None:
+        """``is_local`` says whether a host name is this machine."""
+        self.app = app
+        self.is_local = is_local
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let local calls through, refuse others with 403."""
+        if scope["type"] == "http" and not self._allows(scope["headers"]):
+            await refuse(ForbiddenError("service from another machine: it runs in open mode"))(scope, receive, send)
+            return
+        await self.app(scope, receive, send)
+
+    def _allows(self, headers: list[tuple[bytes, bytes]]) -> bool:
+        hosts = [value for name, value in headers if name == b"host"]
+        if any(name in _FORWARDED for name, _ in headers) or len(hosts) > 1:
+            return False
+        return not hosts or self._is_local(hosts[0])
+
+    def _is_local(self, host: bytes) -> bool:
+        try:
+            return self.is_local(urlsplit(f"//{host.decode('ascii')}").hostname or "")
+        except (ValueError, UnicodeDecodeError):
+            return False
+
+
+class SafeHeaders:
+    """The headers that every answer carries."""
+
+    def __init__(self, app: App) -> None:
+        """Wrap an app."""
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Add the headers to the start of each response."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", []), *_HEADERS]
+            await send(message)
+
+        await self.app(scope, receive, with_headers)

@@ -1,0 +1,113 @@
+"""The only place where the parts are joined."""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+from fastapi import FastAPI
+from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+
+from cds_service import __version__
+from cds_service.api.calls import CallHandler
+from cds_service.api.discovery import discovery_of
+from cds_service.api.errors import on_fault, on_http_error, on_request_error
+from cds_service.api.middleware import OpenModeGuard, SafeHeaders
+from cds_service.decision.compose import Composer
+from cds_service.decision.decide import Decider
+from cds_service.decision.ports import Ledger
+from cds_service.errors import RequestError
+from cds_service.fhir.order_writer import OrderWriter
+from cds_service.fhir.reader import PrefetchReader
+from cds_service.knowledge.knowledge import Knowledge
+from cds_service.knowledge.loader import load_knowledge
+from cds_service.ledger import open_ledger
+from cds_service.settings import Settings, is_loopback
+from cds_service.web.pages import CONTENT_SECURITY_POLICY, card_page, start_page
+
+_LOG = logging.getLogger("cds_service")
+
+
+def make_decider(settings: Settings, knowledge: Knowledge) -> tuple[Decider, PrefetchReader]:
+    """A decider and its reader, as the service and the command line use them."""
+    writer = OrderWriter(knowledge.vocabulary, orthoses_as=settings.orthoses_as)
+    composer = Composer(knowledge, writer, settings.base_url)
+    reader = PrefetchReader(knowledge.vocabulary, settings.zone, settings.max_resources)
+    return Decider(knowledge, composer, settings.max_cards), reader
+
+
+def utc_now() -> dt.datetime:
+    """The server's clock: the only one that decisions know."""
+    return dt.datetime.now(dt.UTC)
+
+
+def create_app(settings: Settings, clock: Callable[[], dt.datetime] = utc_now) -> FastAPI:
+    """The service. Raises KnowledgeError where ``cards/`` cannot be used: a broken service does not start."""
+    knowledge = load_knowledge(settings.cards_dir)
+    decider, reader = make_decider(settings, knowledge)
+    ledger = open_ledger(settings.database_url)
+    handler = CallHandler(decider, reader, ledger, clock, settings.zone, settings.max_body_bytes)
+
+    app = FastAPI(title="Foot drop CDS", version=__version__, lifespan=_lifespan(ledger), docs_url=None, redoc_url=None)
+    _add_routes(app, handler, knowledge)
+    app.add_exception_handler(RequestError, on_request_error)
+    app.add_exception_handler(HTTPException, on_http_error)
+    app.add_exception_handler(Exception, on_fault)
+    app.add_middleware(SafeHeaders)
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=settings.origins,
+        allow_origin_regex=settings.origin_pattern,
+        allow_methods=["GET", "POST", "OPTIONS"],
+        allow_headers=["Authorization", "Content-Type"],
+        max_age=600,
+    )
+    if not settings.allow_open:
+        app.add_middleware(OpenModeGuard, is_local=is_loopback)
+    return app
+
+
+def _lifespan(ledger: Ledger) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        ledger.close()
+
+    return lifespan
+
+
+def _add_routes(app: FastAPI, handler: CallHandler, knowledge: Knowledge) -> None:
+    discovery = discovery_of(knowledge)
+    by_id = {recommendation.id: recommendation for recommendation in knowledge.recommendations}
+    page_headers = {"content-security-policy": CONTENT_SECURITY_POLICY, "cache-control": "no-store"}
+
+    async def services(_: Request) -> Response:
+        return Response(discovery, media_type="application/json")
+
+    async def live(_: Request) -> Response:
+        return JSONResponse({"status": "live"})
+
+    async def ready(_: Request) -> Response:
+        return JSONResponse({"status": "ready", "knowledge": knowledge.fingerprint})
+
+    async def start(_: Request) -> Response:
+        return HTMLResponse(start_page(knowledge), headers=page_headers)
+
+    async def card(request: Request) -> Response:
+        found = by_id.get(request.path_params["recommendation_id"])
+        if found is None:
+            raise HTTPException(404)
+        return HTMLResponse(card_page(knowledge, found), headers=page_headers)
+
+    app.add_route("/cds-services", services, methods=["GET"])
+    app.add_route("/cds-services/{service_id}", handler.call, methods=["POST"])
+    app.add_route("/cds-services/{service_id}/feedback", handler.feedback, methods=["POST"])
+    app.add_route("/health/live", live, methods=["GET"])
+    app.add_route("/health/ready", ready, methods=["GET"])
+    app.add_route("/cards/{recommendation_id}", card, methods=["GET"])
+    app.add_route("/", start, methods=["GET"])

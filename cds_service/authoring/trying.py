@@ -1,0 +1,199 @@
+"""Firing a hook at a file of patient data, outside any server: what ``cds-service try`` and the cases do.
+
+The data takes the way it takes in a call: it becomes prefetch, and the same reader and decider answer.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import textwrap
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from cds_service.app import make_decider
+from cds_service.decision.decide import Decision
+from cds_service.decision.trace import Trace, trace
+from cds_service.decision.words import describe, plain
+from cds_service.domain.situation import Situation
+from cds_service.domain.times import Now
+from cds_service.errors import FootDropError
+from cds_service.hooks.contexts import parse_context
+from cds_service.hooks.request import parse_request
+from cds_service.hooks.response import CDSResponse, encode
+from cds_service.knowledge.knowledge import Knowledge
+from cds_service.settings import Settings
+
+_USER = "Practitioner/example"
+_ENCOUNTER = "example-encounter"
+_ORDER_TYPES = ("ServiceRequest", "DeviceRequest", "MedicationRequest", "NutritionOrder", "VisionPrescription")
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """A decision with what it was made of."""
+
+    decision: Decision
+    situation: Situation
+    traces: tuple[Trace, ...]
+
+    @property
+    def response(self) -> CDSResponse:
+        """The answer."""
+        return self.decision.response
+
+    def as_json(self) -> dict[str, Any]:
+        """The answer as it goes over the wire."""
+        return msgspec.json.decode(encode(self.response), type=dict[str, Any])
+
+
+class Attempt:
+    """Fires hooks with one knowledge at one time."""
+
+    def __init__(self, settings: Settings, knowledge: Knowledge, at: dt.datetime) -> None:
+        """``at`` is the evaluation time."""
+        self.knowledge = knowledge
+        self.at = at
+        self.zone = settings.zone
+        self.decider, self.reader = make_decider(settings, knowledge)
+
+    def fire(self, record: dict[str, Any], hook: str, draft: dict[str, Any] | None = None) -> Tried:
+        """One hook call about one record (a Bundle), as an EHR would make it."""
+        return self.answer(self.request(resources_of(record), hook, resources_of(draft) if draft else []))
+
+    def request(
+        self,
+        resources: list[dict[str, Any]],
+        hook: str,
+        drafts: list[dict[str, Any]],
+        *,
+        user: str = _USER,
+        unread: Iterable[str] = (),
+    ) -> dict[str, Any]:
+        """The request of such a call. ``unread`` names needs that the EHR does not send."""
+        if hook not in self.knowledge.prefetch:
+            known = ", ".join(self.knowledge.prefetch)
+            raise FootDropError(f"no service for the hook {hook!r}; there are {known}")
+        patient = next((r for r in resources if r.get("resourceType") == "Patient"), None)
+        if patient is None:
+            raise FootDropError("the record has no Patient")
+        encounter = next((r.get("id") for r in resources if r.get("resourceType") == "Encounter"), _ENCOUNTER)
+        context: dict[str, Any] = {"userId": user, "patientId": patient.get("id", ""), "encounterId": encounter}
+        if hook.startswith("order-"):
+            context["draftOrders"] = _collection(drafts)
+        if hook == "order-select":
+            context["selections"] = [f"{d['resourceType']}/{d.get('id', '')}" for d in drafts]
+        if hook == "problem-list-item-create":
+            context["conditions"] = _collection([r for r in resources if r.get("resourceType") == "Condition"])
+        return {
+            "hook": hook,
+            "hookInstance": str(uuid.uuid4()),
+            "context": context,
+            "prefetch": self._prefetch(resources, hook, patient, frozenset(unread)),
+        }
+
+    def _prefetch(
+        self, resources: list[dict[str, Any]], hook: str, patient: dict[str, Any], unread: frozenset[str]
+    ) -> dict[str, Any]:
+        prefetch: dict[str, Any] = {}
+        for name, need in self.knowledge.vocabulary.needs.items():
+            if need.key not in self.knowledge.prefetch[hook] or name in unread:
+                continue
+            found = [r for r in resources if r.get("resourceType") == need.resource]
+            prefetch[need.key] = patient if need.resource == "Patient" else _collection(found, "searchset")
+        return prefetch
+
+    def answer(self, request: dict[str, Any]) -> Tried:
+        """Decide a request, by the way a request over HTTP takes."""
+        call = parse_request(json.dumps(request).encode())
+        context = parse_context(call.hook, call.context)
+        now = Now.of(self.at, self.zone)
+        situation = self.decider.situation(call.hook, self.reader.read(call, context, now), now)
+        traces = tuple(trace(r, situation) for r in self.knowledge.at_hook(call.hook))
+        return Tried(self.decider.decide(context, situation), situation, traces)
+
+
+def resources_of(data: dict[str, Any]) -> list[dict[str, Any]]:
+    """The resources of a Bundle, or the one resource."""
+    if data.get("resourceType") == "Bundle":
+        return [
+            e["resource"] for e in data.get("entry", []) if isinstance(e, dict) and isinstance(e.get("resource"), dict)
+        ]
+    return [data]
+
+
+def _collection(resources: list[dict[str, Any]], kind: str = "collection") -> dict[str, Any]:
+    bundle: dict[str, Any] = {"resourceType": "Bundle", "type": kind}
+    if resources:
+        bundle["entry"] = [{"resource": r} for r in resources]
+    return bundle
+
+
+# ---- for people
+
+
+def show_cards(response: CDSResponse) -> str:
+    """The cards as a person reads them."""
+    if not response.cards:
+        return "No card: nothing to recommend." + _gaps(response)
+    return "\n\n".join(_show_card(number, card) for number, card in enumerate(response.cards, 1)) + _gaps(response)
+
+
+def _gaps(response: CDSResponse) -> str:
+    return f"\n(For machines: {json.dumps(response.extension)})" if response.extension else ""
+
+
+def _show_card(number: int, card: Any) -> str:
+    code = card.source.topic.code if card.source.topic else ""
+    lines = [f"{number}. [{card.indicator.upper()}] {card.summary}", f"   {code} · {card.source.label}"]
+    if card.detail:
+        lines.append(
+            textwrap.indent("\n".join(textwrap.fill(p, 100) for p in card.detail.split("\n") if p.strip()), "   | ")
+        )
+    for suggestion in card.suggestions:
+        star = "*" if suggestion.is_recommended else "-"
+        lines.append(f"   {star} {suggestion.label}")
+        lines += [f"       {action.type}: {action.description}" for action in suggestion.actions]
+    if card.override_reasons:
+        lines.append("   dismiss: " + " / ".join(reason.display for reason in card.override_reasons))
+    return "\n".join(lines)
+
+
+def show_trace(tried: Tried) -> str:
+    """For every recommendation of the hook each criterion: met, not met or unknown, and why."""
+    return "\n".join(line for one in tried.traces for line in _show_one(one, tried.situation))
+
+
+def _show_one(one: Trace, situation: Situation) -> Iterable[str]:
+    evaluation = one.evaluation
+    missing = f" (not read: {', '.join(sorted(evaluation.missing))})" if evaluation.missing else ""
+    yield f"\n{evaluation.recommendation.id} {evaluation.recommendation.title}: {evaluation.standing.value}{missing}"
+    for scope, lines in one.scopes:
+        what = []
+        if scope.side is not None:
+            what.append(scope.side.words)
+        if scope.draft is not None:
+            what.append(f"draft {scope.draft.reference or plain(scope.draft.coding.display)}")
+        if what:
+            yield f"  judged for: {', '.join(what)}"
+        section = ""
+        for line in lines:
+            if line.section != section:
+                section = line.section
+                yield f"  {section}:"
+            yield f"    {'  ' * line.depth}{line.answer.truth.words:<8} {line.text}{_behind(line)}"
+
+
+def _behind(line: Any) -> str:
+    """The records behind an answer: reference, code, side, date; or what could not be read."""
+    parts = [
+        f"{fact.reference or 'record without id'} {fact.coding.code} ({describe(fact, plain)})"
+        for fact in line.facts[:3]
+    ]
+    if line.answer.needs:
+        parts.append(f"not read: {', '.join(sorted(line.answer.needs))}")
+    return f"  ← {'; '.join(parts)}" if parts else ""

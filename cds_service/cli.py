@@ -1,0 +1,144 @@
+"""The command line: ``cds-service serve | check | try | schema``."""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import json
+import logging
+import sys
+from pathlib import Path
+from typing import Any
+
+from cds_service.errors import FootDropError, KnowledgeError, RequestError
+from cds_service.knowledge.loader import InvalidKnowledgeError, load_knowledge
+from cds_service.settings import Settings, read_settings
+from cds_service.web.pages import NOT_APPROVED
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; 0 when it succeeded."""
+    options = _parser().parse_args(arguments)
+    try:
+        settings = read_settings()
+        return int(options.command(options, settings))
+    except InvalidKnowledgeError as error:
+        _say_problems(error.problems)
+        return 1
+    except FootDropError as error:
+        print(f"cds-service: {error}", file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="cds-service", description=f"CDS Hooks service for foot drop. {NOT_APPROVED}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    serve = commands.add_parser("serve", help="run the service (settings: CDS_* environment variables)")
+    serve.set_defaults(command=_serve)
+
+    check = commands.add_parser("check", help="validate all of cards/ and run its cases")
+    check.add_argument("--cards", type=Path, help="another folder than CDS_CARDS_DIR")
+    check.set_defaults(command=_check)
+
+    attempt = commands.add_parser("try", help="fire a hook at a file of patient data and show the cards")
+    attempt.add_argument("patient", type=Path, metavar="PATIENT.json", help="a Bundle with the Patient and the record")
+    attempt.add_argument("--hook", default="patient-view", help="default: patient-view")
+    attempt.add_argument("--draft", type=Path, metavar="ORDERS.json", help="a Bundle of draft orders, or one order")
+    attempt.add_argument("--at", help="evaluation time (ISO 8601 with zone); default: now")
+    attempt.add_argument(
+        "--why", action="store_true", help="every criterion: met, not met or unknown, and by which record"
+    )
+    attempt.add_argument("--json", action="store_true", help="the response as it goes over the wire")
+    attempt.set_defaults(command=_try)
+
+    schema = commands.add_parser("schema", help="write the JSON Schemas that editors use for cards/")
+    schema.add_argument("--out", type=Path, required=True, metavar="DIR")
+    schema.set_defaults(command=_schema)
+    return parser
+
+
+def _serve(_: argparse.Namespace, settings: Settings) -> int:
+    import uvicorn  # late: only this command serves
+
+    from cds_service.app import create_app
+
+    logging.basicConfig(
+        level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr
+    )
+    app = create_app(settings)
+    print(
+        f"Discovery:  {settings.base_url}/cds-services\n"
+        f"Mode:       open: no client is authenticated; {'allowed on ' + settings.host if settings.allow_open else 'loopback only'}\n"
+        f"Knowledge:  {NOT_APPROVED}",
+        flush=True,
+    )
+    uvicorn.run(
+        app,
+        host=settings.host,
+        port=settings.port,
+        log_level=settings.log_level,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=30,
+    )
+    return 0
+
+
+def _check(options: argparse.Namespace, settings: Settings) -> int:
+    from cds_service.authoring.checking import check_knowledge
+
+    report = check_knowledge(options.cards or settings.cards_dir, settings)
+    _say_problems(report.problems)
+    for warning in report.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    print(report.summary)
+    return 1 if report.problems else 0
+
+
+def _try(options: argparse.Namespace, settings: Settings) -> int:
+    from cds_service.authoring.trying import Attempt, show_cards, show_trace
+
+    at = dt.datetime.fromisoformat(options.at) if options.at else dt.datetime.now(dt.UTC)
+    if at.tzinfo is None:
+        at = at.replace(tzinfo=settings.zone)
+    attempt = Attempt(settings, load_knowledge(settings.cards_dir), at)
+    try:
+        decision = attempt.fire(_read(options.patient), options.hook, _read(options.draft) if options.draft else None)
+        if options.json:
+            print(json.dumps(decision.as_json(), indent=2, ensure_ascii=False))
+        else:
+            print(show_cards(decision.response))
+        if options.why:
+            print(show_trace(decision))
+    except RequestError as error:
+        print(f"refused: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise FootDropError(f"{path} cannot be read as JSON: {error}") from error
+    if not isinstance(data, dict):
+        raise FootDropError(f"{path} holds no FHIR resource")
+    return data
+
+
+def _schema(options: argparse.Namespace, _: Settings) -> int:
+    from cds_service.knowledge.json_schema import write_schemas
+
+    for path in write_schemas(options.out):
+        print(path)
+    return 0
+
+
+def _say_problems(problems: list[KnowledgeError]) -> None:
+    for problem in problems:
+        print(f"error: {problem}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,122 @@
+"""Everything that one request holds, decoded and bound to its patient before anything is read out of it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from typing import Final
+
+from cds_service.errors import ForeignPatientError, TooLargeError
+from cds_service.fhir import shapes
+from cds_service.fhir.bundles import Answer, Item, read_answer, read_contained, take_apart
+from cds_service.fhir.chart import Chart
+from cds_service.fhir.references import Binder, Owner, Server, record_key
+from cds_service.hooks.contexts import HookContext, OrderSignContext, ProblemListItemCreateContext
+from cds_service.hooks.request import CDSRequest
+
+DRAFTS: Final = "context.draftOrders"
+CONDITIONS: Final = "context.conditions"
+
+
+class Intake:
+    """The resources of one request.
+
+    `answers` has what stands under each asked prefetch key. After `bind`, `drafts` and `records` hold what belongs to
+    the patient, `orphans` what names no patient and counts only if one of the others refers to it.
+    """
+
+    def __init__(self, request: CDSRequest, context: HookContext, keys: Collection[str], max_resources: int) -> None:
+        prefetch = request.prefetch or {}
+        self.answers = {key: read_answer(raw) for key, raw in prefetch.items() if key in keys}
+        self._context = _context_answers(context)
+        self._unasked = [read_answer(raw) for key, raw in prefetch.items() if key not in keys]
+        self.resources = sum(len(answer.items) for _, answer in self._all())
+        if self.resources > max_resources:
+            raise TooLargeError("resources", max_resources)
+        self.drafts: list[Item] = []
+        self.records: list[shapes.Record] = []
+        self.orphans: list[shapes.Record] = []
+
+    def _all(self) -> Iterator[tuple[str, Answer]]:
+        """Each answer and its member: the context first, since what it says is newest and counts."""
+        yield from self._context.items()
+        for key, answer in self.answers.items():
+            yield f"prefetch.{key}", answer
+        for answer in self._unasked:  # nobody asked for these, but they must not be somebody else's
+            yield "prefetch", answer
+
+    @property
+    def draft_items(self) -> list[Item]:
+        """The drafts as they came, of any type."""
+        answer = self._context.get(DRAFTS)
+        return answer.items if answer else []
+
+    def bind(self, patient_id: str, server: Server, chart: Chart) -> None:
+        """Sort the resources by whose they are; the first of several with the same type and id is the one that counts.
+
+        Raises ForeignPatientError if any is about another patient.
+        """
+        binder = Binder(patient_id, server)
+        for _, answer in self._all():
+            for item in answer.items:
+                if isinstance(item.resource, shapes.Patient):
+                    binder.learn(item.resource)
+        for member, answer in self._all():
+            if answer.broken:
+                chart.count_invalid("Bundle", answer.broken)
+            urns = _urns(answer, binder)
+            for item in answer.items:
+                owner = _owner(item, member, binder, urns)
+                if member != "prefetch" and _is_first(item, chart):
+                    self._keep(item, owner, member)
+
+    def _keep(self, item: Item, owner: Owner, member: str) -> None:
+        if member == DRAFTS:
+            self.drafts.append(item)
+        elif owner is Owner.PATIENT or member == CONDITIONS:
+            self.records.append(item.resource)
+        else:
+            self.orphans.append(item.resource)
+
+
+def _context_answers(context: HookContext) -> dict[str, Answer]:
+    if isinstance(context, OrderSignContext):
+        return {DRAFTS: take_apart(context.draft_orders, is_bundle=True)}
+    if isinstance(context, ProblemListItemCreateContext):
+        return {CONDITIONS: take_apart(context.conditions, is_bundle=True)}
+    return {}
+
+
+def _urns(answer: Answer, binder: Binder) -> dict[str, Owner]:
+    """Whom the urn: addresses of one Bundle stand for: its Patient entry for the patient, other entries for nobody."""
+    return {
+        item.full_url: binder.owner(item.resource, {}) if item.resource.kind == "Patient" else Owner.NOBODY
+        for item in answer.items
+        if item.full_url and item.full_url.startswith("urn:")
+    }
+
+
+def _owner(item: Item, member: str, binder: Binder, urns: dict[str, Owner]) -> Owner:
+    record = item.resource
+    owner = binder.owner(record, urns)
+    if owner is Owner.FOREIGN:
+        raise ForeignPatientError(member, record.kind)
+    if record.contained:
+        for part in read_contained(record.contained):
+            # a contained Patient has an id of its own making
+            if part.kind != "Patient" and binder.owner(part, urns) is Owner.FOREIGN:
+                raise ForeignPatientError(member, part.kind)
+    return owner
+
+
+def _is_first(item: Item, chart: Chart) -> bool:
+    """Enter a usable resource into the index; False if it is not usable or is there already."""
+    record = item.resource
+    if isinstance(record, shapes.Other):
+        if not record.fits:
+            chart.count_invalid(record.kind)
+        return False
+    key = record_key(record)
+    first = chart.index.setdefault(key, record) if key else record
+    if item.full_url:
+        chart.index.setdefault(item.full_url, first)
+    return first is record

@@ -1,0 +1,152 @@
+"""From an orderable to the FHIR resource that a suggestion creates, and from a draft to the one that it becomes."""
+
+from __future__ import annotations
+
+import copy
+import datetime as dt
+from collections.abc import Mapping
+from typing import Any, Final, Literal
+
+import msgspec
+
+from cds_service.decision.orders import OrderContext
+from cds_service.domain.codes import Coding
+from cds_service.domain.recommendations import Orderable
+from cds_service.domain.sides import SIDES_BY_NAME, Side
+from cds_service.domain.vocabulary import Vocabulary
+from cds_service.fhir import shapes
+from cds_service.fhir.bundles import try_decode
+from cds_service.fhir.concepts import ConceptReader
+from cds_service.fhir.orders import side_of_order
+from cds_service.fhir.requests import (
+    Concept,
+    DeviceRequestDraft,
+    EncounterReference,
+    Parameter,
+    PatientReference,
+    ReasonReference,
+    RequesterReference,
+    RequestIntent,
+    RequestPriority,
+    RequestStatus,
+    ServiceRequestDraft,
+)
+
+OrthosesAs = Literal["DeviceRequest", "ServiceRequest"]
+_CODE_MEMBERS: Final = {
+    "ServiceRequest": ("code", ""),
+    "DeviceRequest": ("codeCodeableConcept", "codeReference"),
+    "MedicationRequest": ("medicationCodeableConcept", "medicationReference"),
+}
+_NAMES_OF_SIDES: Final = {side: name for name, side in SIDES_BY_NAME.items()}
+
+
+class OrderWriter:
+    """Writes suggested orders. `orthoses_as` says how the client's EHR models orders for devices."""
+
+    def __init__(self, vocabulary: Vocabulary, *, orthoses_as: OrthosesAs) -> None:
+        self._laterality = vocabulary.laterality_parameter_coding
+        self._sides = vocabulary.side_codings
+        self._codes = ConceptReader(vocabulary)
+        self._orthoses_as = orthoses_as
+
+    def create(self, orderable: Orderable, order: OrderContext) -> dict[str, Any]:
+        """A complete new order in R4, status draft, without an id: the EHR gives it one.
+
+        A reason that cannot be referred to is left out; without any, the reason codings stand in. Raises ValueError
+        for an orderable that is neither a service nor a device, and for a requester who may not order.
+        """
+        resource = self._orthoses_as if orderable.resource == "DeviceRequest" else orderable.resource
+        side = order.side if orderable.sided else Side.UNSPECIFIED
+        common = _common(orderable, order, side)
+        if resource == "DeviceRequest":
+            return DeviceRequestDraft(**common, parameters=self._parameters(side)).resource()
+        if resource == "ServiceRequest":
+            category = Concept((orderable.category,)) if orderable.category else None
+            sites = self._sites(orderable, side)
+            return ServiceRequestDraft(**common, category=category, body_sites=sites).resource()
+        raise ValueError(f"{orderable.name}: suggestions order services and devices only")
+
+    def _parameters(self, side: Side) -> tuple[Parameter, ...]:
+        if not side:
+            return ()
+        return (Parameter(Concept((self._laterality,)), Concept((self._side_coding(side),))),)
+
+    def _sites(self, orderable: Orderable, side: Side) -> tuple[Concept, ...]:
+        codings = [orderable.body_site] if orderable.body_site else []
+        if side:
+            codings.append(self._side_coding(side))
+        return tuple(Concept((coding,)) for coding in codings)
+
+    def _side_coding(self, side: Side) -> Coding:
+        return self._sides[_NAMES_OF_SIDES[side]]
+
+    def update(
+        self,
+        draft: Mapping[str, object],
+        *,
+        planned: dt.date | None = None,
+        on_hold: bool = False,
+        add_reason: Coding | None = None,
+        new_code: Orderable | None = None,
+    ) -> dict[str, Any]:
+        """The draft as it came with only these members changed; what we do not know of it stays as it is.
+
+        A MedicationRequest has no occurrence in R4, so that `planned` leaves it alone.
+        """
+        changed: dict[str, Any] = copy.deepcopy(dict(draft))
+        kind = str(changed.get("resourceType"))
+        if planned is not None and kind != "MedicationRequest":
+            _remove(changed, *(name for name in changed if name.lstrip("_").startswith("occurrence")))
+            changed["occurrenceDateTime"] = planned.isoformat()
+        if on_hold:
+            _remove(changed, "_status")
+            changed["status"] = RequestStatus.ON_HOLD.value
+        if add_reason is not None:
+            reasons = changed.get("reasonCode") or []
+            changed["reasonCode"] = [
+                *(reasons if isinstance(reasons, list) else [reasons]),
+                Concept((add_reason,), add_reason.display).element(),
+            ]
+        if new_code is not None:
+            member, reference = _CODE_MEMBERS[kind]
+            text = _text(new_code, self._side_of(kind, changed))
+            _remove(changed, reference)
+            changed[member] = Concept(new_code.codings, text).element()
+        return changed
+
+    def _side_of(self, kind: str, draft: Mapping[str, object]) -> Side:
+        """The side that a draft names before its code is replaced."""
+        shape = {"ServiceRequest": shapes.ServiceRequest, "DeviceRequest": shapes.DeviceRequest}.get(kind)
+        if shape is None:
+            return Side.UNSPECIFIED
+        record = try_decode(msgspec.json.Decoder(shape), msgspec.Raw(msgspec.json.encode(draft)))
+        return side_of_order(record, self._codes) if record is not None else Side.UNSPECIFIED
+
+
+def _common(orderable: Orderable, order: OrderContext, side: Side) -> dict[str, Any]:
+    reasons = tuple(ReasonReference(one) for one in order.reasons if ReasonReference.accepts(one))
+    return {
+        "status": RequestStatus.DRAFT,
+        "intent": RequestIntent(order.intent),
+        "priority": RequestPriority(order.priority.name.lower()),
+        "code": Concept(orderable.codings, _text(orderable, side)),
+        "subject": PatientReference(f"Patient/{order.patient_id}"),
+        "encounter": EncounterReference(f"Encounter/{order.encounter_id}") if order.encounter_id else None,
+        "requester": RequesterReference(order.requester),
+        "authored": order.authored,
+        "planned": order.planned,
+        "reasons": reasons,
+        "reason_codes": () if reasons else tuple(Concept((one,), one.display) for one in order.reason_codings),
+        "note": order.description,
+    }
+
+
+def _text(orderable: Orderable, side: Side) -> str:
+    """The side stands in the words too: many EHRs drop a device order's parameters."""
+    return f"{orderable.text}, {side.words}" if side and orderable.sided else orderable.text
+
+
+def _remove(resource: dict[str, Any], *names: str) -> None:
+    for name in names:
+        resource.pop(name, None)

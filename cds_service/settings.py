@@ -1,0 +1,135 @@
+"""Every setting, typed and described once. Read from the environment (prefix ``CDS_``) by the app and the command line only."""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+import os
+from pathlib import Path
+from typing import Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from cds_service.errors import FootDropError
+
+SANDBOX = "https://sandbox.cds-hooks.org"
+_PREFIX = "CDS_"
+_PACKAGED_CARDS = Path(__file__).parent / "cards"
+_HERE = Path(__file__).resolve().parent.parent
+
+
+class SettingsError(FootDropError):
+    """The environment holds a setting that cannot be used; each line says which and what would be right."""
+
+
+class Settings(BaseSettings):
+    """The service's settings. Each has a default that makes one command work on a laptop."""
+
+    model_config = SettingsConfigDict(env_prefix=_PREFIX, frozen=True, extra="forbid")
+
+    host: str = Field(
+        "127.0.0.1", description="Address to listen on. Open mode needs a loopback address, or CDS_ALLOW_OPEN."
+    )
+    port: int = Field(8080, ge=0, le=65535, description="Port to listen on.")
+    public_url: str = Field("", description="URL under which clients reach the service; default: http://{host}:{port}.")
+    cards_dir: Path = Field(
+        default_factory=lambda: _PACKAGED_CARDS if _PACKAGED_CARDS.is_dir() else _HERE / "cards",
+        description="Folder of the knowledge; default: the built-in one.",
+    )
+    max_cards: int = Field(
+        4, ge=0, description="Recommendations shown as cards of their own; the rest is folded into one. 0: no folding."
+    )
+    database_url: str = Field(
+        "sqlite:///foot-drop-cds.sqlite3",
+        description="Where calls and feedback are kept: sqlite:///relative/path, sqlite:////absolute/path, or sqlite:// for memory.",
+    )
+    allow_open: bool = Field(
+        False, description="Allow open mode (no client is authenticated) on an address that is not loopback."
+    )
+    cors_origins: str = Field(
+        "",
+        description="Origins whose pages may call, separated by commas; default in open mode: the CDS Hooks Sandbox and loopback.",
+    )
+    max_body_bytes: int = Field(32 * 1024 * 1024, ge=1024, description="Largest request body.")
+    max_resources: int = Field(50_000, ge=1, description="Most FHIR resources in one call.")
+    timezone: str = Field("UTC", description="The site's time zone, in which calendar days are counted.")
+    orthoses_as: Literal["DeviceRequest", "ServiceRequest"] = Field(
+        "DeviceRequest", description="The resource in which this site orders orthoses."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="How much is logged.")
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError("is not an IANA time zone such as Europe/Berlin") from error
+        return value
+
+    @model_validator(mode="after")
+    def _open_mode_is_safe(self) -> Settings:
+        if not self.allow_open and not is_loopback(self.host):
+            raise ValueError(
+                "open mode answers anybody who can connect, so it listens on loopback only: "
+                "set CDS_HOST to 127.0.0.1, or CDS_ALLOW_OPEN=true if the network is yours"
+            )
+        return self
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The site's time zone."""
+        return ZoneInfo(self.timezone)
+
+    @property
+    def base_url(self) -> str:
+        """The URL under which clients reach the service, without a slash at its end."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return (self.public_url or f"http://{host}:{self.port}").rstrip("/")
+
+    @property
+    def origins(self) -> list[str]:
+        """The CORS origins that are named."""
+        named = [origin.strip().rstrip("/") for origin in self.cors_origins.split(",") if origin.strip()]
+        return named or [SANDBOX]
+
+    @property
+    def origin_pattern(self) -> str | None:
+        """In open mode without named origins, any port of loopback."""
+        return None if self.cors_origins else r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?"
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address is this machine itself."""
+    name = host.strip("[]").lower()
+    if name == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
+def read_settings() -> Settings:
+    """The settings of the environment. Raises SettingsError: a wrong value, or a CDS_ variable that does not exist."""
+    known = {f"{_PREFIX}{name.upper()}" for name in Settings.model_fields}
+    problems = [
+        f"{name} is no setting" + (f": did you mean {near[0]}?" if near else "; see the README")
+        for name in sorted(os.environ)
+        if name.startswith(_PREFIX) and name not in known
+        for near in [difflib.get_close_matches(name, known, n=1)]
+    ]
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        for detail in error.errors():
+            name = "_".join(str(part).upper() for part in detail["loc"])
+            problems.append(
+                f"{_PREFIX}{name}: {detail['msg']}" if name else str(detail["msg"]).removeprefix("Value error, ")
+            )
+        raise SettingsError("\n".join(problems)) from None
+    if problems:
+        raise SettingsError("\n".join(problems))
+    return settings
