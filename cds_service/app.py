@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-import logging
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from fastapi import FastAPI
+from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
@@ -16,12 +17,12 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from cds_service import __version__
 from cds_service.api.calls import CallHandler
 from cds_service.api.discovery import discovery_of
-from cds_service.api.errors import on_fault, on_http_error, on_request_error
+from cds_service.api.errors import on_http_error
 from cds_service.api.middleware import OpenModeGuard, SafeHeaders
+from cds_service.api.routes import HookRoutes
 from cds_service.decision.compose import Composer
 from cds_service.decision.decide import Decider
 from cds_service.decision.ports import Ledger
-from cds_service.errors import RequestError
 from cds_service.fhir.order_writer import OrderWriter
 from cds_service.fhir.reader import PrefetchReader
 from cds_service.knowledge.knowledge import Knowledge
@@ -30,7 +31,8 @@ from cds_service.ledger import open_ledger
 from cds_service.settings import Settings, is_loopback
 from cds_service.web.pages import CONTENT_SECURITY_POLICY, card_page, start_page
 
-_LOG = logging.getLogger("cds_service")
+_LARGE_CALLS_AT_ONCE = 2  # more would only take the interpreter from the small calls
+_NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}  # exceptions would go with it
 
 
 def make_decider(settings: Settings, knowledge: Knowledge) -> tuple[Decider, PrefetchReader]:
@@ -51,43 +53,50 @@ def create_app(settings: Settings, clock: Callable[[], dt.datetime] = utc_now) -
     knowledge = load_knowledge(settings.cards_dir)
     decider, reader = make_decider(settings, knowledge)
     ledger = open_ledger(settings.database_url)
-    handler = CallHandler(decider, reader, ledger, clock, settings.zone, settings.max_body_bytes)
+    large_calls = ThreadPoolExecutor(_LARGE_CALLS_AT_ONCE, thread_name_prefix="large-call")
+    calls = CallHandler(decider, reader, ledger, clock, settings.zone, settings.max_body_bytes, large_calls)
 
-    app = FastAPI(title="Foot drop CDS", version=__version__, lifespan=_lifespan(ledger), docs_url=None, redoc_url=None)
-    _add_routes(app, handler, knowledge)
-    app.add_exception_handler(RequestError, on_request_error)
+    app = FastAPI(
+        title="Foot drop CDS",
+        version=__version__,
+        lifespan=_lifespan(ledger, large_calls),
+        docs_url=None,
+        redoc_url=None,
+        telemetry=_NO_TELEMETRY,
+    )
+    _add_pages(app, knowledge)
     app.add_exception_handler(HTTPException, on_http_error)
-    app.add_exception_handler(Exception, on_fault)
-    app.add_middleware(SafeHeaders)
+    # the last one added is the first to see a request
+    app.add_middleware(HookRoutes, calls=calls, discovery=discovery_of(knowledge))
     app.add_middleware(
         CORSMiddleware,
         allow_origins=settings.origins,
         allow_origin_regex=settings.origin_pattern,
         allow_methods=["GET", "POST", "OPTIONS"],
         allow_headers=["Authorization", "Content-Type"],
+        allow_private_network=True,  # Chromium asks before a public page, such as the Sandbox, calls this machine
         max_age=600,
     )
     if not settings.allow_open:
         app.add_middleware(OpenModeGuard, is_local=is_loopback)
+    app.add_middleware(SafeHeaders)
     return app
 
 
-def _lifespan(ledger: Ledger) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+def _lifespan(ledger: Ledger, large_calls: Executor) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
+        large_calls.shutdown()
         ledger.close()
 
     return lifespan
 
 
-def _add_routes(app: FastAPI, handler: CallHandler, knowledge: Knowledge) -> None:
-    discovery = discovery_of(knowledge)
+def _add_pages(app: FastAPI, knowledge: Knowledge) -> None:
+    """What is no hook: pages for people, and health for whoever runs the service."""
     by_id = {recommendation.id: recommendation for recommendation in knowledge.recommendations}
     page_headers = {"content-security-policy": CONTENT_SECURITY_POLICY, "cache-control": "no-store"}
-
-    async def services(_: Request) -> Response:
-        return Response(discovery, media_type="application/json")
 
     async def live(_: Request) -> Response:
         return JSONResponse({"status": "live"})
@@ -104,9 +113,6 @@ def _add_routes(app: FastAPI, handler: CallHandler, knowledge: Knowledge) -> Non
             raise HTTPException(404)
         return HTMLResponse(card_page(knowledge, found), headers=page_headers)
 
-    app.add_route("/cds-services", services, methods=["GET"])
-    app.add_route("/cds-services/{service_id}", handler.call, methods=["POST"])
-    app.add_route("/cds-services/{service_id}/feedback", handler.feedback, methods=["POST"])
     app.add_route("/health/live", live, methods=["GET"])
     app.add_route("/health/ready", ready, methods=["GET"])
     app.add_route("/cards/{recommendation_id}", card, methods=["GET"])

@@ -1,4 +1,4 @@
-"""Every setting, typed and described once. Read from the environment (prefix ``CDS_``) by the app and the command line only."""
+"""Every setting, typed and described once. Only the app and the command line read them (environment, ``CDS_…``)."""
 
 from __future__ import annotations
 
@@ -7,15 +7,18 @@ import ipaddress
 import os
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from cds_service.errors import FootDropError
+from cds_service.hooks.reading import is_absolute_url
 
 SANDBOX = "https://sandbox.cds-hooks.org"
 _PREFIX = "CDS_"
+_EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104  # compared with, not bound to
 _PACKAGED_CARDS = Path(__file__).parent / "cards"
 _HERE = Path(__file__).resolve().parent.parent
 
@@ -32,7 +35,7 @@ class Settings(BaseSettings):
     host: str = Field(
         "127.0.0.1", description="Address to listen on. Open mode needs a loopback address, or CDS_ALLOW_OPEN."
     )
-    port: int = Field(8080, ge=0, le=65535, description="Port to listen on.")
+    port: int = Field(8080, ge=1, le=65535, description="Port to listen on.")
     public_url: str = Field("", description="URL under which clients reach the service; default: http://{host}:{port}.")
     cards_dir: Path = Field(
         default_factory=lambda: _PACKAGED_CARDS if _PACKAGED_CARDS.is_dir() else _HERE / "cards",
@@ -43,14 +46,16 @@ class Settings(BaseSettings):
     )
     database_url: str = Field(
         "sqlite:///foot-drop-cds.sqlite3",
-        description="Where calls and feedback are kept: sqlite:///relative/path, sqlite:////absolute/path, or sqlite:// for memory.",
+        description="Where calls and feedback are kept: sqlite:///relative/path, sqlite:////absolute/path, or sqlite:// "
+        "for memory.",
     )
     allow_open: bool = Field(
         False, description="Allow open mode (no client is authenticated) on an address that is not loopback."
     )
     cors_origins: str = Field(
         "",
-        description="Origins whose pages may call, separated by commas; default in open mode: the CDS Hooks Sandbox and loopback.",
+        description="Origins whose pages may call, separated by commas; default in open mode: the CDS Hooks Sandbox "
+        "and loopback.",
     )
     max_body_bytes: int = Field(32 * 1024 * 1024, ge=1024, description="Largest request body.")
     max_resources: int = Field(50_000, ge=1, description="Most FHIR resources in one call.")
@@ -67,6 +72,21 @@ class Settings(BaseSettings):
             ZoneInfo(value)
         except (ZoneInfoNotFoundError, ValueError) as error:
             raise ValueError("is not an IANA time zone such as Europe/Berlin") from error
+        return value
+
+    @field_validator("public_url")
+    @classmethod
+    def _absolute(cls, value: str) -> str:
+        if value and not is_absolute_url(value):  # cards link to pages under it, and links are absolute
+            raise ValueError("is not an absolute URL such as https://cds.example.org")
+        return value
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins(cls, value: str) -> str:
+        for origin in _split(value):
+            if not is_absolute_url(origin) or urlsplit(origin).path:
+                raise ValueError("holds something else than origins such as https://ehr.example.org")
         return value
 
     @model_validator(mode="after")
@@ -86,19 +106,22 @@ class Settings(BaseSettings):
     @property
     def base_url(self) -> str:
         """The URL under which clients reach the service, without a slash at its end."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
+        host = "localhost" if self.host in _EVERYWHERE else f"[{self.host}]" if ":" in self.host else self.host
         return (self.public_url or f"http://{host}:{self.port}").rstrip("/")
 
     @property
     def origins(self) -> list[str]:
         """The CORS origins that are named."""
-        named = [origin.strip().rstrip("/") for origin in self.cors_origins.split(",") if origin.strip()]
-        return named or [SANDBOX]
+        return _split(self.cors_origins) or [SANDBOX]
 
     @property
     def origin_pattern(self) -> str | None:
         """In open mode without named origins, any port of loopback."""
-        return None if self.cors_origins else r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?"
+        return None if _split(self.cors_origins) else r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?"
+
+
+def _split(origins: str) -> list[str]:
+    return [origin.strip().rstrip("/") for origin in origins.split(",") if origin.strip()]
 
 
 def is_loopback(host: str) -> bool:
@@ -124,11 +147,10 @@ def read_settings() -> Settings:
     try:
         settings = Settings()
     except ValidationError as error:
-        for detail in error.errors():
+        for detail in error.errors(include_input=False):
             name = "_".join(str(part).upper() for part in detail["loc"])
-            problems.append(
-                f"{_PREFIX}{name}: {detail['msg']}" if name else str(detail["msg"]).removeprefix("Value error, ")
-            )
+            message = str(detail["msg"]).removeprefix("Value error, ")
+            problems.append(f"{_PREFIX}{name}: {message}" if name else message)
         raise SettingsError("\n".join(problems)) from None
     if problems:
         raise SettingsError("\n".join(problems))

@@ -8,34 +8,47 @@ import json
 import logging
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from cds_service.api.body import read_body
-from cds_service.decision.decide import Decider, Decision, new_call_id
+from cds_service.decision.decide import Decider, Decision
 from cds_service.decision.ports import FactsReader, Ledger
 from cds_service.decision.records import DecisionRecord, FeedbackEntry
 from cds_service.domain.times import Now
 from cds_service.errors import RequestError, UnknownServiceError, WrongHookError
 from cds_service.hooks.contexts import parse_context
 from cds_service.hooks.feedback import Feedback, parse_feedback
-from cds_service.hooks.request import CDSRequest, parse_request
+from cds_service.hooks.request import parse_request
 from cds_service.hooks.response import encode
+from cds_service.knowledge.schema import ServiceEntry
 
 OPEN_CLIENT = "open"
 _LARGE = 256 * 1024
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_SYSTEM = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[A-Za-z0-9:/._~%#?&=+-]{1,200}")
 _CODE = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _LOG = logging.getLogger("cds_service.calls")
 Clock = Callable[[], dt.datetime]
 
 
 @dataclass(frozen=True, slots=True)
+class _Answered:
+    """What a call came to: no more of the request is kept than the ledger needs."""
+
+    hook: str
+    hook_instance: str
+    decision: Decision
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class CallHandler:
-    """Answers service calls and takes feedback."""
+    """Answers service calls and takes feedback. ``large_calls`` is where long records are read, beside the loop."""
 
     decider: Decider
     reader: FactsReader
@@ -43,50 +56,50 @@ class CallHandler:
     clock: Clock
     zone: dt.tzinfo
     max_body_bytes: int
+    large_calls: Executor
 
-    async def call(self, request: Request) -> Response:
+    async def call(self, request: Request, service_id: str, call_id: str) -> Response:
         """``POST /cds-services/{id}`` (REQ-1)."""
         started = time.perf_counter()
-        service_id = request.path_params["service_id"]
-        call_id = request.state.call_id = new_call_id()
         services = self.decider.knowledge.service(service_id)
         if not services:
             raise UnknownServiceError
         body = await read_body(request, self.max_body_bytes)
         at = self.clock()
         try:
-            hook_call = parse_request(body)
-            if hook_call.hook not in {service.hook for service in services}:
-                raise WrongHookError(service.hook for service in services)
-            decide = self._decide
             if len(body) > _LARGE:  # so that a long record does not hold up the calls beside it
-                decision = await asyncio.to_thread(decide, hook_call, at)
+                loop = asyncio.get_running_loop()
+                answered = await loop.run_in_executor(self.large_calls, self._answer, body, services, at)
             else:
-                decision = decide(hook_call, at)
+                answered = self._answer(body, services, at)
         except RequestError as error:
             _LOG.info("call %s %s refused: %s", call_id, service_id, type(error).__name__)
             raise
-        answer = encode(decision.response)
         duration = (time.perf_counter() - started) * 1000
-        await self._record(call_id, at, service_id, hook_call, decision, duration)
-        return Response(answer, headers={"cache-control": "no-store"}, media_type="application/json")
+        await self._record(call_id, at, service_id, answered, duration)
+        return Response(answered.body, headers={"cache-control": "no-store"}, media_type="application/json")
 
-    def _decide(self, call: CDSRequest, at: dt.datetime) -> Decision:
+    def _answer(self, body: bytes, services: Sequence[ServiceEntry], at: dt.datetime) -> _Answered:
+        call = parse_request(body)
+        if call.hook not in {service.hook for service in services}:
+            raise WrongHookError(service.hook for service in services)
         now = Now.of(at, self.zone)
         context = parse_context(call.hook, call.context)
         facts = self.reader.read(call, context, now)
-        return self.decider.decide(context, self.decider.situation(call.hook, facts, now))
+        decision = self.decider.decide(context, self.decider.situation(call.hook, facts, now))
+        return _Answered(call.hook, call.hook_instance, decision, encode(decision.response))
 
     async def _record(
-        self, call_id: str, at: dt.datetime, service_id: str, call: CDSRequest, decision: Decision, duration: float
+        self, call_id: str, at: dt.datetime, service_id: str, answered: _Answered, duration: float
     ) -> None:
+        decision = answered.decision
         record = DecisionRecord(
             call_id=call_id,
             at=at,
             client=OPEN_CLIENT,
             service_id=service_id,
-            hook=call.hook,
-            hook_instance=call.hook_instance if is_uuid(call.hook_instance) else "",
+            hook=answered.hook,
+            hook_instance=answered.hook_instance if is_uuid(answered.hook_instance) else "",
             knowledge_fingerprint=self.decider.knowledge.fingerprint,
             outcome=decision.outcome,
             gaps=decision.gaps,
@@ -100,10 +113,8 @@ class CallHandler:
         shown = ",".join(card.recommendation_id for card in decision.cards) or "none"
         _LOG.info("call %s %s: %s, %s, %.1f ms", call_id, service_id, decision.outcome, shown, duration)
 
-    async def feedback(self, request: Request) -> Response:
+    async def feedback(self, request: Request, service_id: str, call_id: str) -> Response:
         """``POST /cds-services/{id}/feedback`` (FBK-2). Idempotent; unknown cards are kept and counted, not refused."""
-        service_id = request.path_params["service_id"]
-        call_id = request.state.call_id = new_call_id()
         if not self.decider.knowledge.service(service_id):
             raise UnknownServiceError
         reports = parse_feedback(await read_body(request, self.max_body_bytes))
@@ -122,13 +133,15 @@ def is_uuid(text: str) -> bool:
 
 
 def _entry(report: Feedback) -> FeedbackEntry:
-    """What is kept of a report: never the user's comment, which may name the patient."""
+    """What is kept of a report: UUIDs and codes, never the user's comment or other text, which may name the patient."""
     reason = report.override_reason.reason if report.override_reason else None
+    if reason and not (_CODE.fullmatch(reason.code) and _SYSTEM.fullmatch(reason.system)):
+        reason = None
     return FeedbackEntry(
         card=report.card,
         outcome=report.outcome.value,
         outcome_timestamp=report.outcome_timestamp,
-        accepted_suggestions=report.accepted_ids,
-        reason_system=reason.system if reason and _CODE.fullmatch(reason.code) else None,
-        reason_code=reason.code if reason and _CODE.fullmatch(reason.code) else None,
+        accepted_suggestions=tuple(filter(is_uuid, report.accepted_ids)),
+        reason_system=reason.system if reason else None,
+        reason_code=reason.code if reason else None,
     )

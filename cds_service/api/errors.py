@@ -6,6 +6,8 @@ Nothing here carries a value that somebody sent: messages name members, keys and
 from __future__ import annotations
 
 import logging
+import traceback
+from pathlib import PurePath
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -43,6 +45,7 @@ STATUS: dict[type[RequestError], tuple[int, IssueCode]] = {
     OverloadedError: (503, "throttled"),
 }
 _CODES: dict[int, IssueCode] = {404: "not-found", 405: "not-supported"}
+_FRAMES = 6
 _LOG = logging.getLogger("cds_service")
 
 
@@ -67,13 +70,6 @@ def refuse(error: RequestError) -> Response:
     return outcome(status, code, str(error), error.member, headers)
 
 
-async def on_request_error(_: Request, error: Exception) -> Response:
-    """Every refusal on purpose."""
-    if not isinstance(error, RequestError):
-        raise error
-    return refuse(error)
-
-
 async def on_http_error(request: Request, error: Exception) -> Response:
     """What the router says: unknown path, wrong method. OPTIONS is answered with what a path allows."""
     if not isinstance(error, HTTPException):
@@ -88,13 +84,13 @@ async def on_http_error(request: Request, error: Exception) -> Response:
     )
 
 
-async def on_fault(request: Request, error: Exception) -> Response:
-    """A fault of ours: 500 with the call id, nothing of the patient. The traceback holds code lines, no values."""
-    call_id = getattr(request.state, "call_id", "")
-    _LOG.error(
-        "fault in call %s: %s",
-        call_id,
-        type(error).__name__,
-        exc_info=error if _LOG.isEnabledFor(logging.DEBUG) else None,
-    )
+def fault(error: Exception, call_id: str) -> Response:
+    """A fault of ours: 500 with the call id, nothing of the patient. The log says where, never what a message holds."""
+    _LOG.error("fault in call %s: %s at %s", call_id, type(error).__name__, _place(error))
     return outcome(500, "exception", f"a fault of this service; call {call_id}")
+
+
+def _place(error: Exception) -> str:
+    """The innermost lines of code that an error came through, innermost first."""
+    frames = traceback.extract_tb(error.__traceback__)[-_FRAMES:]
+    return " < ".join(f"{PurePath(frame.filename).name}:{frame.lineno} {frame.name}" for frame in reversed(frames))

@@ -15,7 +15,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-_FORWARDED = (b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto", b"x-real-ip")
+_FORWARDED = (b"forwarded", b"x-forwarded-", b"x-real-ip")
 _HEADERS = [(b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer")]
 
 
@@ -36,7 +36,7 @@ class OpenModeGuard:
 
     def _allows(self, headers: list[tuple[bytes, bytes]]) -> bool:
         hosts = [value for name, value in headers if name == b"host"]
-        if any(name in _FORWARDED for name, _ in headers) or len(hosts) > 1:
+        if any(name.startswith(_FORWARDED) for name, _ in headers) or len(hosts) > 1:
             return False
         return not hosts or self._is_local(hosts[0])
 

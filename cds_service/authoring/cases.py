@@ -1,40 +1,44 @@
-"""Cases: patients in plain words and the cards expected of them, as clinicians write them in ``cards/cases``.
-
-A case becomes FHIR resources through the value sets, and is decided by the way a real call takes.
-"""
+"""Cases: patients in plain words and the cards expected of them, as clinicians write them in ``cards/cases``."""
 
 from __future__ import annotations
 
-import datetime as dt
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
-from cds_service.errors import RequestError
-from cds_service.knowledge.document import Document, read_document, yaml_files
+from cds_service.knowledge.document import Document, Steps, read_document, yaml_files
 from cds_service.knowledge.knowledge import Knowledge
 from cds_service.knowledge.problems import Problems
-from cds_service.knowledge.schema import CodeEntry, Entry, Name, Names, Sentence
-from cds_service.authoring.trying import Attempt, Tried
+from cds_service.knowledge.schema import Entry, Name, Names, Sentence
 
-DEFAULT_TIME = dt.datetime(2026, 6, 15, 12, 0, tzinfo=dt.UTC)
-_AGO = re.compile(r"(?:(\d+) (day|hour)s? ago|in (\d+) days?|today|now)\Z")
-_CLINICAL = "http://terminology.hl7.org/CodeSystem/condition-clinical"
-_VERIFICATION = "http://terminology.hl7.org/CodeSystem/condition-ver-status"
-_CATEGORY = "http://terminology.hl7.org/CodeSystem/condition-category"
+PHRASE = re.compile(r"(?:(\d+) (day|hour)s? ago|in (\d+) days?|today|now|(\d{4}(?:-\d\d){0,2}))\Z")
+_HAS_DIGIT = re.compile(r"\d")
+_KINDS = ("condition", "finding", "done", "order", "refused", "in_use")
 
 
 def _phrase(value: Any) -> Any:
-    if isinstance(value, str) and not _AGO.match(value):
-        raise ValueError('say when as "3 days ago", "2 hours ago", "today", "now" or "in 7 days"')
-    return value
+    text = str(value)
+    if not PHRASE.match(text):
+        raise ValueError('say when as "3 days ago", "2 hours ago", "today", "now", "in 7 days", "2026-05" or "2025"')
+    return text
+
+
+def _listed(value: Any) -> Any:
+    return value if isinstance(value, list) else [value]
 
 
 Time = Annotated[str, BeforeValidator(_phrase)]
+Offered = Annotated[list[Name], BeforeValidator(_listed)]
+OfCondition = Literal["active", "recurrence", "relapse", "inactive", "remission", "resolved", "not stated"]
+OfFinding = Literal["final", "amended", "preliminary", "cancelled", "entered-in-error"]
+OfAnythingElse = Literal[
+    "active", "completed", "in-progress", "not-done", "stopped", "on-hold", "revoked", "draft", "intended"
+]
+Status = OfCondition | OfFinding | OfAnythingElse
 
 
 class GivenFact(Entry):
@@ -46,12 +50,16 @@ class GivenFact(Entry):
     order: Name | None = None
     refused: Name | None = None
     in_use: Name | None = None
+    as_: Literal["ServiceRequest", "DeviceRequest", "DiagnosticReport"] | None = None
     side: Literal["right", "left", "both"] | None = None
-    status: str | None = None
-    certainty: Literal["confirmed", "suspected", "refuted"] = "confirmed"
+    at: Name | None = None
+    status: Status | None = None
+    certainty: Literal["confirmed", "not stated", "suspected", "unconfirmed", "refuted", "entered in error"] = (
+        "confirmed"
+    )
     severity: Name | None = None
     cause: Sentence | None = None
-    encounter_diagnosis: bool = False
+    encounter_diagnosis: Literal[True, "of this encounter"] | None = None
     onset: Time | None = None
     recorded: Time | None = None
     ended: Time | None = None
@@ -61,28 +69,52 @@ class GivenFact(Entry):
     planned: Time | None = None
     for_: Name | None = None
     replaces_another: bool = False
-    at: Name | None = None
+    not_selected: bool = False
+
+    @model_validator(mode="after")
+    def _is_one_kind(self) -> Self:
+        kinds = [kind.replace("_", " ") for kind in _KINDS if getattr(self, kind) is not None]
+        if len(kinds) != 1:
+            raise ValueError(f"a fact is exactly one of {', '.join(k.replace('_', ' ') for k in _KINDS)}")
+        return self
+
+    @property
+    def concept(self) -> str:
+        """What it is about: the name of a value set."""
+        return next(str(getattr(self, kind)) for kind in _KINDS if getattr(self, kind) is not None)
 
 
 class CaseEntry(Entry):
-    """One patient at one hook, and the exact answer."""
+    """One patient at one hook, and the exact answer.
+
+    `expect` names the cards with their indicator; `says` phrases that stand on a card, `offers` how each of its
+    suggestions begins; `silent` the near misses with the reason. `refused`: the call is answered with an error (412).
+    A fact is about a value set, or about one code: "ICD-10-CM E23.2 (diabetes insipidus)".
+    """
 
     case: Sentence
     hook: Name = "patient-view"
     age: int = 50
+    birthday: Time | None = None
+    born: Time | Literal["not stated"] | None = None
     deceased: bool = False
-    given: list[GivenFact] = []
-    drafted: list[GivenFact] = []
-    not_read: list[Name] = []
+    given: tuple[GivenFact, ...] = ()
+    drafted: tuple[GivenFact, ...] = ()
+    not_read: tuple[Name, ...] = ()
     user: Name = "Practitioner/case-user"
-    expect: dict[Name, Literal["info", "warning", "critical"]] = {}
-    gap_card: bool = False
+    expect: dict[Name, Literal["info", "warning", "critical"]] = Field(default_factory=dict)
+    says: dict[Name, Names] = Field(default_factory=dict)
+    offers: dict[Name, Offered] = Field(default_factory=dict)
+    gap_card: bool | None = None
     refused: bool = False
-    silent: dict[Name, Sentence] = {}
+    silent: dict[Name, Sentence] = Field(default_factory=dict)
 
 
 class CaseFile(Entry):
-    """One file of ``cases/<group>/<name>.yaml``. With ``about``, only those recommendations are compared."""
+    """One file of ``cases/<group>/<name>.yaml``. With ``about``, only those recommendations are compared.
+
+    Then the data gap card is compared only where the case says whether there is one: it hangs on all the others too.
+    """
 
     about: Annotated[Names, Field()] | None = None
     cases: Annotated[list[CaseEntry], Field(min_length=1)]
@@ -104,261 +136,50 @@ class Case:
 
 
 def read_cases(cards: Path, problems: Problems) -> Iterator[Case]:
-    """All cases of ``cards/cases``."""
+    """All cases of ``cards/cases``; two with the same words in one file are a mistake."""
     for path in yaml_files(cards / "cases"):
         document = read_document(path, cards)
         file = problems.validated(CaseFile, document)
-        if file is not None:
-            for index, entry in enumerate(file.cases):
-                yield Case(document, index, entry, frozenset(file.about or ()))
+        if file is None:
+            continue
+        told: set[str] = set()
+        for index, entry in enumerate(file.cases):
+            if entry.case in told:
+                problems.add(document, ("cases", index, "case"), "two cases have these words", "say what differs")
+            told.add(entry.case)
+            yield Case(document, index, entry, frozenset(file.about or ()))
 
 
-class CaseRunner:
-    """Turns cases into calls and compares the answers."""
-
-    def __init__(self, attempt: Attempt) -> None:
-        """``attempt`` decides, at its own time, without folding."""
-        self.attempt = attempt
-        self.knowledge = attempt.knowledge
-
-    def run(self, case: Case) -> list[str]:
-        """What differs from the expected answer; nothing when it is exact."""
-        entry = case.entry
-        try:
-            tried = self.fire(case)
-        except RequestError as error:
-            return [] if entry.refused else [f"refused: {error}"]
-        if entry.refused:
-            return ["answered, though a refusal was expected"]
-        shown = {c.source.topic.code: c.indicator.value for c in tried.response.cards if c.source.topic}
-        gap = shown.pop("data-gap", None) is not None
-        compared = {k: v for k, v in shown.items() if not case.about or k in case.about}
-        differences = [f"{k} shown as {v}, not expected" for k, v in compared.items() if k not in entry.expect]
-        differences += [f"{k} not shown, {v} expected" for k, v in entry.expect.items() if k not in shown]
-        differences += [
-            f"{k} is {shown[k]}, {v} expected" for k, v in entry.expect.items() if k in shown and shown[k] != v
-        ]
-        differences += [f"{k} shown, silent expected: {why}" for k, why in entry.silent.items() if k in shown]
-        if gap != entry.gap_card:
-            differences.append(f"{'a' if gap else 'no'} data gap card, {'one' if entry.gap_card else 'none'} expected")
-        return differences
-
-    def fire(self, case: Case) -> Tried:
-        """The case as a call, decided."""
-        return self.attempt.answer(self.request(case))
-
-    def request(self, case: Case) -> dict[str, Any]:
-        """The case as a request."""
-        builder = CaseBuilder(self.knowledge, self.attempt.at)
-        resources, drafts = builder.build(case.entry)
-        return self.attempt.request(
-            resources, case.entry.hook, drafts, user=case.entry.user, unread=case.entry.not_read
-        )
+def check_names(case: Case, knowledge: Knowledge, problems: Problems) -> bool:
+    """Whether every name in a case is known, so that a misspelt one can neither pass nor fail unnoticed."""
+    unknown = [named for named in _names_in(case, knowledge) if named[1] not in named[3]]
+    for what, name, steps, known in unknown:
+        problems.unknown(case.document, steps, what, name, known)
+    return not unknown
 
 
-class CaseBuilder:
-    """Plain words → FHIR resources, coded by the first fitting code of each value set."""
-
-    def __init__(self, knowledge: Knowledge, now: dt.datetime) -> None:
-        """``now`` is the evaluation time."""
-        self.knowledge = knowledge
-        self.now = now
-        self.made = 0
-
-    def build(self, entry: CaseEntry) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-        """The record and the drafts."""
-        birth = self.now.date().replace(year=self.now.year - entry.age, day=1)
-        patient: dict[str, Any] = {"resourceType": "Patient", "id": "case-patient", "birthDate": birth.isoformat()}
-        if entry.deceased:
-            patient["deceasedBoolean"] = True
-        resources = [patient, *(self.fact(f) for f in entry.given)]
-        return resources, [self.order(f, f.order or "", draft=True) for f in entry.drafted]
-
-    def fact(self, given: GivenFact) -> dict[str, Any]:
-        """One fact as a resource."""
-        if given.condition:
-            return self.condition(given, given.condition)
-        if given.finding:
-            return self.finding(given, given.finding)
-        if given.done:
-            return self.done(given, given.done)
-        if given.order:
-            return self.order(given, given.order, draft=False)
-        if given.refused:
-            return {**self.order(given, given.refused, draft=False), **self._refusal(given.refused)}
-        return self.device(given, given.in_use or "")
-
-    def condition(self, given: GivenFact, concept: str) -> dict[str, Any]:
-        """A problem."""
-        resource = self._start(
-            "Condition",
-            given,
-            concept,
-            {"onsetDateTime": given.onset, "recordedDate": given.recorded, "abatementDateTime": given.ended},
-        )
-        verification = {"confirmed": "confirmed", "suspected": "provisional", "refuted": "refuted"}[given.certainty]
-        resource["clinicalStatus"] = _coded(_CLINICAL, given.status or ("resolved" if given.ended else "active"))
-        resource["verificationStatus"] = _coded(_VERIFICATION, verification)
-        resource["category"] = [
-            _coded(_CATEGORY, "encounter-diagnosis" if given.encounter_diagnosis else "problem-list-item")
-        ]
-        if given.severity:
-            resource["severity"] = self.concept(given.severity)
-        if given.cause:
-            resource["extension"] = [
-                {
-                    "url": "http://hl7.org/fhir/StructureDefinition/condition-dueTo",
-                    "valueCodeableConcept": {"text": given.cause},
-                }
-            ]
-        return resource
-
-    def finding(self, given: GivenFact, concept: str) -> dict[str, Any]:
-        """An observation; both sides become one with both as its site."""
-        resource = self._start("Observation", given, concept, {"effectiveDateTime": given.when}, many=False)
-        resource["status"] = given.status or "final"
-        if isinstance(given.value, str) and given.value in self.knowledge.names.value_sets:
-            resource["valueCodeableConcept"] = self.concept(given.value)
-        elif isinstance(given.value, str):
-            resource["valueString"] = given.value
-        elif isinstance(given.value, int):
-            resource["valueInteger"] = given.value
-        elif given.value is not None:
-            resource["valueQuantity"] = {"value": given.value}
-        return resource
-
-    def done(self, given: GivenFact, concept: str) -> dict[str, Any]:
-        """A procedure, or a dose of a medication."""
-        if "medication administrations" in self._recorded_in(concept):
-            resource = self._start(
-                "MedicationAdministration",
-                given,
-                concept,
-                {"effectiveDateTime": given.when},
-                key="medicationCodeableConcept",
-            )
-            resource.pop("bodySite", None)
-        else:
-            resource = self._start("Procedure", given, concept, {"performedDateTime": given.when})
-        resource["status"] = given.status or "completed"
-        return resource
-
-    def order(self, given: GivenFact, concept: str, *, draft: bool) -> dict[str, Any]:
-        """An order of the type in which the concept is recorded."""
-        places = self._recorded_in(concept)
-        kind = (
-            "DeviceRequest"
-            if "device requests" in places
-            else "MedicationRequest"
-            if "medication requests" in places
-            else "ServiceRequest"
-        )
-        key = {"DeviceRequest": "codeCodeableConcept", "MedicationRequest": "medicationCodeableConcept"}.get(
-            kind, "code"
-        )
-        resource = self._start(kind, given, concept, {"authoredOn": given.when or ("now" if draft else None)}, key=key)
-        resource |= {"status": given.status or ("draft" if draft else "active"), "intent": "order"}
-        if kind != "ServiceRequest":
-            site = resource.pop("bodySite", None)
-            if kind == "DeviceRequest" and site:
-                resource["parameter"] = [
-                    {
-                        "code": self.concept(self.knowledge.vocabulary.laterality_parameter),
-                        "valueCodeableConcept": site[0],
-                    }
-                ]
-        if given.priority:
-            resource["priority"] = given.priority
-        if given.planned and kind != "MedicationRequest":
-            resource["occurrenceDateTime"] = self.time(given.planned)
-        if given.for_:
-            resource["reasonCode"] = [self.concept(given.for_)]
-        if given.replaces_another:
-            resource["replaces" if kind == "ServiceRequest" else "priorRequest"] = [{"display": "an earlier order"}]
-        return resource
-
-    def _refusal(self, concept: str) -> dict[str, Any]:
-        if "device requests" in self._recorded_in(concept):
-            url = "http://hl7.org/fhir/5.0/StructureDefinition/extension-DeviceRequest.doNotPerform"
-            return {"modifierExtension": [{"url": url, "valueBoolean": True}]}
-        return {"doNotPerform": True}
-
-    def device(self, given: GivenFact, concept: str) -> dict[str, Any]:
-        """A device in use."""
-        resource = self._start("DeviceUseStatement", given, concept, {}, many=False, key="")
-        resource["contained"] = [{"resourceType": "Device", "id": "d", "type": self.concept(concept)}]
-        resource |= {"status": given.status or "active", "device": {"reference": "#d"}}
-        if given.when:
-            resource["timingPeriod"] = {"start": self.time(given.when)} | (
-                {"end": self.time(given.ended)} if given.ended else {}
-            )
-        return resource
-
-    def _start(
-        self,
-        kind: str,
-        given: GivenFact,
-        concept: str,
-        times: dict[str, str | None],
-        *,
-        many: bool = True,
-        key: str = "code",
-    ) -> dict[str, Any]:
-        self.made += 1
-        resource: dict[str, Any] = {
-            "resourceType": kind,
-            "id": f"case-{self.made}",
-            "subject": {"reference": "Patient/case-patient"},
-        }
-        if key:
-            resource[key] = self.concept(concept)
-        sites = [self.concept(name) for name in (given.at, self._side_set(given.side)) if name]
-        if sites:
-            resource["bodySite"] = sites if many else sites[-1]
-        resource |= {name: self.time(phrase) for name, phrase in times.items() if phrase}
-        return resource
-
-    def _side_set(self, side: str | None) -> str | None:
-        if side is None:
-            return None
-        wanted = self.knowledge.vocabulary.side_codings[side].code
-        return next(n for n, v in self.knowledge.names.value_sets.items() if v.codes and v.codes[0].code == wanted)
-
-    def _recorded_in(self, concept: str) -> list[str]:
-        value_set = self.knowledge.names.value_sets.get(concept)
-        return list(value_set.recorded_in) if value_set else []
-
-    def concept(self, name: str) -> dict[str, Any]:
-        """A CodeableConcept with the set's first code that names no side and asks for no words."""
-        codes = list(self._codes(name))
-        if not codes:
-            raise KeyError(f"{name!r} is no value set with codes")
-        code = next((c for c in codes if not c.side and not c.only_when_text_says), codes[0])
-        words = (code.only_when_text_says or [""])[0]
-        coding = {"system": self.knowledge.names.systems[code.system].uri, "code": code.code}
-        return {
-            "coding": [coding | ({"display": code.display} if code.display else {})],
-            "text": f"{name} {words}".strip(),
-        }
-
-    def _codes(self, name: str) -> Iterator[CodeEntry]:
-        value_set = self.knowledge.names.value_sets.get(name)
-        if value_set is not None:
-            yield from value_set.codes
-            for included in value_set.includes:
-                yield from self._codes(included)
-
-    def time(self, phrase: str) -> str:
-        """ "35 days ago" as a date, "2 hours ago" and "now" as an instant."""
-        match = _AGO.match(phrase)
-        if match and match.group(1):
-            span = dt.timedelta(**{f"{match.group(2)}s": int(match.group(1))})
-            at = self.now - span
-            return at.date().isoformat() if match.group(2) == "day" else at.isoformat()
-        if match and match.group(3):
-            return (self.now + dt.timedelta(days=int(match.group(3)))).date().isoformat()
-        return self.now.isoformat() if phrase == "now" else self.now.date().isoformat()
+def _names_in(case: Case, knowledge: Knowledge) -> Iterator[tuple[str, str, Steps, Collection[str]]]:
+    entry, here = case.entry, ("cases", case.index)
+    sets, needs = knowledge.names.value_sets, knowledge.vocabulary.needs
+    recommendations = [recommendation.id for recommendation in knowledge.recommendations]
+    for key in ("expect", "says", "offers", "silent"):
+        yield from (("recommendation", n, (*here, key, n), recommendations) for n in getattr(entry, key))
+    yield from (("recommendation", name, ("about",), recommendations) for name in case.about)
+    yield from (("need", name, (*here, "not read", i), needs) for i, name in enumerate(entry.not_read))
+    yield "hook", entry.hook, (*here, "hook"), knowledge.prefetch
+    for key in ("given", "drafted"):
+        for index, fact in enumerate(getattr(entry, key)):
+            place = (*here, key, index)
+            named = [fact.concept, fact.severity, fact.for_, fact.at]
+            if isinstance(fact.value, str) and not _HAS_DIGIT.search(fact.value):
+                named.append(fact.value)
+            yield from (("value set", n, place, sets) for n in named if n and not spelt_code(n, knowledge))
 
 
-def _coded(system: str, code: str) -> dict[str, Any]:
-    return {"coding": [{"system": system, "code": code}]}
+def spelt_code(name: str, knowledge: Knowledge) -> dict[str, str] | None:
+    """A code spelt out as "ICD-10-CM E23.2 (diabetes insipidus)": its system, code and words."""
+    for system, entry in knowledge.names.systems.items():
+        match = re.fullmatch(re.escape(system) + r" ([\w.-]+)(?: \((.+)\))?", name)
+        if match:
+            return {"system": entry.uri, "code": match[1], "display": match[2] or match[1]}
+    return None

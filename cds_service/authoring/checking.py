@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cds_service.authoring.cases import DEFAULT_TIME, CaseRunner, read_cases
-from cds_service.errors import KnowledgeError
+from cds_service.authoring.case_runner import DEFAULT_TIME, CaseRunner
+from cds_service.authoring.cases import check_names, read_cases
 from cds_service.authoring.checks import check
+from cds_service.authoring.trying import Attempt
+from cds_service.errors import KnowledgeError
 from cds_service.knowledge.loader import InvalidKnowledgeError, load_knowledge
 from cds_service.knowledge.problems import Problems
 from cds_service.settings import Settings
-from cds_service.authoring.trying import Attempt
 
 
 @dataclass(slots=True)
@@ -34,6 +35,8 @@ def check_knowledge(cards: Path, settings: Settings) -> Report:
     cases = list(read_cases(cards, problems))
     runner = CaseRunner(Attempt(settings.model_copy(update={"max_cards": 0}), knowledge, DEFAULT_TIME))
     for case in cases:
+        if not check_names(case, knowledge, problems):
+            continue
         try:
             differences = runner.run(case)
         except KeyError as error:

@@ -29,7 +29,7 @@ from cds_service.knowledge.knowledge import Knowledge
 from cds_service.settings import Settings
 
 _USER = "Practitioner/example"
-_ENCOUNTER = "example-encounter"
+ENCOUNTER = "example-encounter"
 _ORDER_TYPES = ("ServiceRequest", "DeviceRequest", "MedicationRequest", "NutritionOrder", "VisionPrescription")
 
 
@@ -81,7 +81,7 @@ class Attempt:
         patient = next((r for r in resources if r.get("resourceType") == "Patient"), None)
         if patient is None:
             raise FootDropError("the record has no Patient")
-        encounter = next((r.get("id") for r in resources if r.get("resourceType") == "Encounter"), _ENCOUNTER)
+        encounter = next((r.get("id") for r in resources if r.get("resourceType") == "Encounter"), ENCOUNTER)
         context: dict[str, Any] = {"userId": user, "patientId": patient.get("id", ""), "encounterId": encounter}
         if hook.startswith("order-"):
             context["draftOrders"] = _collection(drafts)

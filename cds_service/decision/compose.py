@@ -12,7 +12,7 @@ from cds_service.decision.orders import OrderContext
 from cds_service.decision.ports import OrderWriter
 from cds_service.decision.words import describe, fill, markdown, plain, planned_day, slot_text
 from cds_service.domain.evaluation import Evaluation
-from cds_service.domain.facts import Condition, Fact, Order
+from cds_service.domain.facts import Condition, Fact, Kind, Order
 from cds_service.domain.recommendations import Offer, OfferedAction, OfferedSuggestion, PlannedDate
 from cds_service.domain.sides import Side
 from cds_service.domain.situation import Situation
@@ -140,10 +140,8 @@ class Composer:
                 resource = self._order(action, stands, context, description)
                 yield Action(type=ActionType.CREATE, description=description, resource=resource)
                 continue
-            for situation in stands:
-                draft = situation.scope.draft
-                if draft is not None:
-                    yield from self._change(action, draft, situation, description)
+            for draft, situation in _drafts(action, stands):
+                yield from self._change(action, draft, situation, description)
 
     def _change(self, action: OfferedAction, draft: Order, situation: Situation, description: str) -> Iterable[Action]:
         """A deletion needs the draft's id; without one it cannot be offered."""
@@ -160,6 +158,7 @@ class Composer:
             on_hold=action.on_hold,
             add_reason=action.add_reason,
             new_code=action.new_code,
+            priority=action.new_priority,
         )
         yield Action(type=ActionType.UPDATE, description=description, resource=resource)
 
@@ -231,6 +230,17 @@ class Composer:
 def markdown_line(text: str) -> str:
     """A summary inside a list: harmless, not cut."""
     return text.replace("<", "&lt;").replace("*", "\\*").replace("_", "\\_").replace("[", "\\[")
+
+
+def _drafts(action: OfferedAction, stands: list[Situation]) -> Iterable[tuple[Order, Situation]]:
+    """The drafts an action changes: those being judged, or those of a kind that this call brings."""
+    for situation in stands:
+        if situation.scope.draft is not None:
+            yield situation.scope.draft, situation
+    if action.of_drafts and stands:
+        for fact in stands[0].facts.of(Kind.ORDER, action.of_drafts):
+            if isinstance(fact, Order) and fact.judged:
+                yield fact, stands[0]
 
 
 def _reasons(action: OfferedAction, stands: list[Situation]) -> list[Fact]:

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from cds_service.decision.orders import OrderContext
 from cds_service.decision.records import DecisionRecord, FeedbackEntry, FeedbackReport
 from cds_service.domain.codes import Coding
-from cds_service.domain.facts import PatientFacts
+from cds_service.domain.facts import PatientFacts, Priority
 from cds_service.domain.recommendations import Orderable
 from cds_service.domain.times import Now
 from cds_service.hooks.contexts import HookContext
@@ -42,6 +42,7 @@ class OrderWriter(Protocol):
         on_hold: bool,
         add_reason: Coding | None,
         new_code: Orderable | None,
+        priority: Priority | None,
     ) -> dict[str, Any]:
         """The draft as it came with only these members changed."""
         ...

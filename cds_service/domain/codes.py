@@ -48,15 +48,24 @@ class Meaning(NamedTuple):
 class CodeTable:
     """Every code the knowledge recognises. Immutable after construction."""
 
-    def __init__(self, systems: Iterable[CodeSystem], meanings: Mapping[tuple[str, str], tuple[Meaning, ...]]) -> None:
-        """Build from systems and meanings keyed by (canonical URI, normalised code)."""
+    def __init__(
+        self,
+        systems: Iterable[CodeSystem],
+        meanings: Mapping[tuple[str, str], tuple[Meaning, ...]],
+        families: Mapping[tuple[str, str], tuple[Meaning, ...]] | None = None,
+    ) -> None:
+        """Build from meanings keyed by (canonical URI, normalised code); ``families`` also mean every code below theirs."""
+        self._families: dict[str, dict[str, tuple[Meaning, ...]]] = {}
         self._systems: dict[str, CodeSystem] = {}
         self._plain: dict[str, dict[str, tuple[Meaning, ...]]] = {}
         self._dotted: dict[str, dict[str, tuple[Meaning, ...]]] = {}
         for system in systems:
             codes = {code: found for (uri, code), found in meanings.items() if uri == system.uri}
+            below = {code: found for (uri, code), found in (families or {}).items() if uri == system.uri}
             for uri in (system.uri, *system.aliases):
                 self._systems[uri] = system
+                if below:
+                    self._families[uri] = below
                 (self._dotted if system.ignores_dots else self._plain)[uri] = codes
 
     def system(self, uri: str) -> CodeSystem | None:
@@ -72,9 +81,16 @@ class CodeTable:
             return codes.get(code) or codes.get(code.strip(), ())
         codes = self._dotted.get(uri)
         if codes is not None:
-            return codes.get(code.replace(".", "").strip().upper(), ())
+            code = code.replace(".", "").strip().upper()
+            return self._with_families(uri, code, codes.get(code, ())) if uri in self._families else codes.get(code, ())
         plain = _unversioned(uri)
         return self.look_up(plain, code) if plain != uri else ()
+
+    def _with_families(self, uri: str, code: str, exact: tuple[Meaning, ...]) -> tuple[Meaning, ...]:
+        """What the code itself means, and every code above it, in a system whose table we do not have."""
+        families = self._families[uri]
+        found = {meaning.concept: meaning for end in range(3, len(code)) for meaning in families.get(code[:end], ())}
+        return tuple((found | {meaning.concept: meaning for meaning in exact}).values())
 
 
 def _unversioned(uri: str) -> str:

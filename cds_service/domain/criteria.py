@@ -192,6 +192,12 @@ class Latest:
     window: Window | None = None
     newer_than_end_of: tuple[str, ...] = ()
     that_side: bool = False
+    since: Moment | None = None
+
+    @property
+    def moments(self) -> tuple[Moment, ...]:
+        """The moment it looks back to."""
+        return (self.since,) if self.since else ()
 
     def answer(self, situation: Situation) -> Answer:
         """Judge the newest observation of the side, or of each side."""
@@ -217,6 +223,8 @@ class Latest:
 
     def _shown(self, finding: Finding, side: Side, situation: Situation) -> Truth:
         truth = self.window.holds(finding.when, situation.now) if self.window else MET
+        if self.since:
+            truth = min(truth, dated_since(self.since)(finding, situation))
         if truth is not NOT_MET and self.newer_than_end_of:
             truth = min(truth, _newer_than_end(finding, side, self.newer_than_end_of, situation))
         return truth if truth is NOT_MET else min(truth, _judge(finding, self.shows, situation))
@@ -522,6 +530,15 @@ def states_cause(wanted: bool, apart_from: frozenset[str]) -> Test:
     def test(fact: Fact, _: Situation) -> Truth:
         stated = isinstance(fact, Condition) and fact.has_cause and not fact.causes & apart_from
         return MET if stated is wanted else NOT_MET
+
+    return test
+
+
+def caused_by(concepts: frozenset[str]) -> Test:
+    """The condition names one of these as its cause."""
+
+    def test(fact: Fact, _: Situation) -> Truth:
+        return MET if isinstance(fact, Condition) and fact.causes & concepts else NOT_MET
 
     return test
 

@@ -35,6 +35,7 @@ class Sort(Enum):
 
     GUIDANCE = "guidance"
     CRITIQUE = "critique"
+    SAFETY_CRITIQUE = "safety critique"
     RED_FLAG = "red flag"
 
 
@@ -116,7 +117,7 @@ class PlannedDate:
 
 @dataclass(frozen=True, slots=True)
 class OfferedAction:
-    """One change inside a suggestion."""
+    """One change inside a suggestion. ``of_drafts`` names the drafts to update where none is being judged."""
 
     offer: Offer
     description: str
@@ -127,6 +128,8 @@ class OfferedAction:
     add_reason: Coding | None = None
     on_hold: bool = False
     new_code: Orderable | None = None
+    of_drafts: tuple[str, ...] = ()
+    new_priority: Priority | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -125,6 +125,11 @@ class Window(NamedTuple):
         return _interval(when.earliest, when.latest, float("-inf"), now.today - self.amount)
 
 
+def longer_than(window: Window) -> Window:
+    """The window that a length of time more than this one fills: a day more, or an hour."""
+    return Window(window.amount + 1, window.hours)
+
+
 def _interval(first: float, last: float, low: float, high: float) -> Truth:
     """Whether a point somewhere in [first, last] lies in [low, high]."""
     if first >= low and last <= high:

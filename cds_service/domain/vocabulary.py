@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from cds_service.domain.codes import CodeTable, Coding
 from cds_service.domain.times import Window
@@ -25,7 +25,8 @@ class Vocabulary:
     """Handed to whoever turns records into facts.
 
     ``scales`` gives lowest and highest grade of a finding that is read on a scale; ``not_at`` the body sites at which a
-    concept does not count; ``sides`` the coding an order carries for right, left and both (keys of ``Side`` names).
+    concept does not count; ``side_codings`` the coding an order carries for right, left and both; ``cause_words`` the
+    words by which a stated cause of a condition names a concept.
     """
 
     table: CodeTable
@@ -38,3 +39,4 @@ class Vocabulary:
     scales: Mapping[str, tuple[int, int]]
     not_at: Mapping[str, frozenset[str]]
     side_codings: Mapping[str, Coding]
+    cause_words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

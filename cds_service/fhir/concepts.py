@@ -82,6 +82,7 @@ class ConceptReader:
     def __init__(self, vocabulary: Vocabulary) -> None:
         self._look_up = vocabulary.table.look_up
         self._not_at = vocabulary.not_at
+        self._cause_words = vocabulary.cause_words
         self._laterality_parameter = vocabulary.laterality_parameter
         self._lateralities = frozenset((self._laterality_parameter,)).union(
             meaning.concept
@@ -135,6 +136,10 @@ class ConceptReader:
             if not meaning.words or _has_word(meaning.words, (code,))
         )
 
+    def causes_named(self, code: elements.Concepts) -> frozenset[str]:
+        """The concepts that a stated cause names in words: causes are seldom coded."""
+        return frozenset(concept for concept, words in self._cause_words.items() if _has_word(words, (code,)))
+
     def side(self, sites: elements.Concepts) -> Side:
         """The side that body sites name: by their codes, else by the words right, left, both, bilateral."""
         side = self._coded_side(sites)
@@ -166,7 +171,7 @@ def _coding(coding: elements.Coding | None, code: elements.Concepts) -> Coding:
     if coding is None:
         return _NO_CODING
     text = next((concept.text for concept in each_concept(code) if concept.text), None)
-    return Coding(coding.system or "", text_of(coding.code), text or coding.display or "")
+    return Coding((coding.system or "").strip(), text_of(coding.code).strip(), text or coding.display or "")
 
 
 def _has_word(words: tuple[str, ...], members: Iterable[elements.Concepts]) -> bool:

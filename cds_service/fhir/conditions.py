@@ -96,5 +96,6 @@ def _cause(record: shapes.Condition, chart: Chart) -> tuple[bool, frozenset[str]
             continue
         stated = stated or says_something(extension.value_codeable_concept) or is_stated(extension.value_reference)
         causes |= chart.codes.concepts(extension.value_codeable_concept)
+        causes |= chart.codes.causes_named(extension.value_codeable_concept)
         causes |= chart.concepts_behind(extension.value_reference, record)
     return stated, causes

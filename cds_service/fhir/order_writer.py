@@ -11,6 +11,7 @@ import msgspec
 
 from cds_service.decision.orders import OrderContext
 from cds_service.domain.codes import Coding
+from cds_service.domain.facts import Priority
 from cds_service.domain.recommendations import Orderable
 from cds_service.domain.sides import SIDES_BY_NAME, Side
 from cds_service.domain.vocabulary import Vocabulary
@@ -89,6 +90,7 @@ class OrderWriter:
         on_hold: bool = False,
         add_reason: Coding | None = None,
         new_code: Orderable | None = None,
+        priority: Priority | None = None,
     ) -> dict[str, Any]:
         """The draft as it came with only these members changed; what we do not know of it stays as it is.
 
@@ -99,6 +101,9 @@ class OrderWriter:
         if planned is not None and kind != "MedicationRequest":
             _remove(changed, *(name for name in changed if name.lstrip("_").startswith("occurrence")))
             changed["occurrenceDateTime"] = planned.isoformat()
+        if priority is not None:
+            _remove(changed, "_priority")
+            changed["priority"] = RequestPriority[priority.name].value
         if on_hold:
             _remove(changed, "_status")
             changed["status"] = RequestStatus.ON_HOLD.value
@@ -137,9 +142,14 @@ def _common(orderable: Orderable, order: OrderContext, side: Side) -> dict[str, 
         "authored": order.authored,
         "planned": order.planned,
         "reasons": reasons,
-        "reason_codes": () if reasons else tuple(Concept((one,), one.display) for one in order.reason_codings),
+        "reason_codes": () if reasons else _reason_codes(order.reason_codings),
         "note": order.description,
     }
+
+
+def _reason_codes(codings: tuple[Coding, ...]) -> tuple[Concept, ...]:
+    """The reasons in codes; one that lacks half of its code is none."""
+    return tuple(Concept((one,), one.display) for one in codings if one.system and one.code)
 
 
 def _text(orderable: Orderable, side: Side) -> str:

@@ -63,6 +63,7 @@ class TableBuilder:
         self.files = files
         self.problems = problems
         self._meanings: dict[tuple[str, str], dict[str, Meaning]] = {}
+        self._families: dict[tuple[str, str], dict[str, Meaning]] = {}
 
     def build(self) -> CodeTable:
         """Every code of every value set, those it includes as well."""
@@ -71,7 +72,8 @@ class TableBuilder:
                 self._add_all(name, self.files[member], report=member == name)
             self._check_names(file)
         meanings = {key: tuple(found.values()) for key, found in self._meanings.items()}
-        return CodeTable(self.tables.systems.values(), meanings)
+        families = {key: tuple(found.values()) for key, found in self._families.items()}
+        return CodeTable(self.tables.systems.values(), meanings, families)
 
     def _check_names(self, file: ValueSetFile) -> None:
         for key in ("includes", "not_at"):
@@ -96,22 +98,28 @@ class TableBuilder:
                         file.document, ("codes", index, "system"), "code system", code.system, self.tables.systems
                     )
                 continue
-            found = False
-            for value, side in self._expanded(code):
-                found = True
-                side = SIDES_BY_NAME[code.side] if code.side else side
-                key = (system.uri, system.normalise(value))
-                meaning = Meaning(concept, side, tuple(code.only_when_text_says or ()))
-                kept = self._meanings.setdefault(key, {}).get(concept)
-                if kept is None or kept.words:
-                    self._meanings[key][concept] = meaning
-            if not found and report:
+            expanded = list(self._expanded(code))
+            for value, side in expanded:
+                self._add(concept, system, value, code, side)
+            if not expanded and report:
                 self.problems.add(
                     file.document,
                     ("codes", index, "code"),
                     f"{code.code!r} stands in no table of {code.system}",
                     "check the code, or add it to the table with its title",
                 )
+
+    def _add(self, concept: str, system: CodeSystem, value: str, code: CodeEntry, side: Side) -> None:
+        side = SIDES_BY_NAME[code.side] if code.side else side
+        key = (system.uri, system.normalise(value))
+        meaning = Meaning(concept, side, tuple(code.only_when_text_says or ()))
+        tables = [self._meanings]
+        if code.descendants and code.system not in self.tables.titles:
+            tables.append(self._families)
+        for table in tables:
+            kept = table.setdefault(key, {}).get(concept)
+            if kept is None or kept.words:  # a code that counts without words counts
+                table[key][concept] = meaning
 
     def _expanded(self, code: CodeEntry) -> Iterator[tuple[str, Side]]:
         titles = self.tables.titles.get(code.system)

@@ -9,7 +9,7 @@ from cds_service.domain import criteria as run
 from cds_service.domain.facts import Certainty, Kind, Priority
 from cds_service.domain.sides import Side
 from cds_service.domain.situation import Criterion, Moment
-from cds_service.domain.times import Window
+from cds_service.domain.times import Window, longer_than
 from cds_service.knowledge import schema
 from cds_service.knowledge.document import Document, Steps
 from cds_service.knowledge.names import Names
@@ -138,8 +138,15 @@ class CriteriaCompiler:
         tests += self._windows(
             entry,
             steps,
-            {"onset_within": run.dated, "onset_at_least": run.lasting, "recorded_within": run.recorded_within},
+            {
+                "onset_within": run.dated,
+                "onset_at_least": run.lasting,
+                "onset_more_than": lambda window: run.lasting(longer_than(window)),
+                "recorded_within": run.recorded_within,
+            },
         )
+        if entry.caused_by:
+            tests.append(run.caused_by(self.concepts(entry.caused_by, (*steps, "caused by"))))
         return self.records(entry, steps, Kind.CONDITION, entry.condition, tests, entry.on == "that side")
 
     def _windows(
@@ -200,6 +207,7 @@ class CriteriaCompiler:
             self.window(entry.within, (*steps, "within")),
             tuple(sorted(self.concepts(entry.newer_than_the_end_of, steps))),
             entry.on == "that side",
+            self.moment(entry.since, (*steps, "since")) if entry.since else None,
         )
 
     def falling(self, entry: schema.FallingFindingEntry, steps: Steps) -> run.Falling:
@@ -257,7 +265,8 @@ class CriteriaCompiler:
         """`in use`."""
         stopped = self.window(entry.stopped_within, (*steps, "stopped within"))
         test = run.stopped_within(stopped) if stopped else run.is_in_use
-        return self.records(entry, steps, Kind.DEVICE, entry.in_use, [test], entry.on == "that side")
+        tests = [test, *self._windows(entry, steps, {"used_within": run.dated})]
+        return self.records(entry, steps, Kind.DEVICE, entry.in_use, tests, entry.on == "that side")
 
     def refused(self, entry: schema.RefusedEntry, steps: Steps) -> Criterion:
         """`refused`."""
@@ -293,15 +302,14 @@ class CriteriaCompiler:
     def at_moment(self, entry: schema.MomentTest, steps: Steps) -> Criterion:
         """`moment`."""
         moment = self.moment(entry.moment, (*steps, "moment"))
-        within, at_least = (
-            self.window(entry.within, (*steps, "within")),
-            self.window(entry.at_least, (*steps, "at least")),
+        within, at_least, more = (
+            self.window(getattr(entry, key), (*steps, key.replace("_", " "))) for key in ("within", "at_least", "more_than")
         )
-        if (entry.within is None) == (entry.at_least is None):
-            self.problems.add(self.document, steps, "give one window", "`within` or `at least`")
+        if sum(name is not None for name in (entry.within, entry.at_least, entry.more_than)) != 1:
+            self.problems.add(self.document, steps, "give one window", "`within`, `at least` or `more than`")
         if moment is None:
             return run.AnyOf(entry.moment, ())
-        return run.AtMoment(aloud(entry, self.names), moment, within, at_least)
+        return run.AtMoment(aloud(entry, self.names), moment, within, longer_than(more) if more else at_least)
 
     def age(self, entry: schema.AgeEntry, steps: Steps) -> Criterion:
         """`age`."""

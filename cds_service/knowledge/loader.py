@@ -348,6 +348,11 @@ class Loader:
             encounter_diagnosis_window=window or Window(0),
             scales={n: (v.scale.lowest, v.scale.highest) for n, v in self.names.value_sets.items() if v.scale},
             not_at={n: frozenset(v.not_at) for n, v in self.names.value_sets.items() if v.not_at},
+            cause_words={
+                n: tuple(v.words_in_a_stated_cause)
+                for n, v in self.names.value_sets.items()
+                if v.words_in_a_stated_cause
+            },
             side_codings={side: self._side_coding(side) for side in ("right", "left", "both")},
         )
 

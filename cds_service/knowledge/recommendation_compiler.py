@@ -235,6 +235,8 @@ class RecommendationCompiler:
             add_reason=self._override_reason(change.reason, (*steps, "reason")) if change.reason else None,
             on_hold=bool(change.on_hold),
             new_code=self._orderable(change.code, (*steps, "code")) if change.code else None,
+            of_drafts=tuple(sorted(self.criteria.concepts(change.of, (*steps, "of")))),
+            new_priority=Priority[change.priority.upper()] if change.priority else None,
         )
 
     def _orderable(self, name: str, steps: Steps) -> Any:

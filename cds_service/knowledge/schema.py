@@ -66,6 +66,8 @@ class ConditionEntry(Entry):
     apart_from: Names | None = None
     onset_within: Name | None = None
     onset_at_least: Name | None = None
+    onset_more_than: Name | None = None
+    caused_by: Names | None = None
     recorded_within: Name | None = None
 
 
@@ -78,6 +80,7 @@ class Shown(Entry):
     below: Name | None = None
     equals: Name | None = None
     within: Name | None = None
+    since: Name | None = None
     newer_than_the_end_of: Names | None = None
     on: ThatSide = "any side"
 
@@ -86,7 +89,6 @@ class FindingEntry(Shown):
     """Some observation of this kind; a sign is present unless `is` or a number says otherwise."""
 
     finding: Names
-    since: Name | None = None
 
 
 class LatestFindingEntry(Shown):
@@ -145,9 +147,10 @@ class DraftedEntry(Entry):
 
 
 class InUseEntry(Entry):
-    """A device in use; with `stopped within`, one that was given up."""
+    """A device in use, with `used within` since lately; with `stopped within`, one that was given up."""
 
     in_use: Names
+    used_within: Name | None = None
     stopped_within: Name | None = None
     on: ThatSide = "any side"
 
@@ -189,6 +192,7 @@ class MomentTest(Entry):
     moment: Name
     within: Name | None = None
     at_least: Name | None = None
+    more_than: Name | None = None
 
 
 class AgeTest(Entry):
@@ -329,8 +333,10 @@ class SlotEntry(Entry):
 class DraftChange(Entry):
     """What is changed in the draft being judged; all else stays as it came."""
 
+    of: Names | None = None
     planned: DateEntry | None = None
     on_hold: Literal[True] | None = None
+    priority: Literal["urgent", "asap", "stat"] | None = None
     reason: Name | None = None
     code: Name | None = None
 
@@ -385,7 +391,7 @@ class RecommendationEntry(Entry):
     id: Annotated[str, Field(pattern=r"^[A-Z0-9]+(-[A-Z0-9]+)+$")]
     title: Sentence
     place_in_order: int
-    sort: Literal["guidance", "critique", "red flag"]
+    sort: Literal["guidance", "critique", "safety critique", "red flag"]
     hooks: Annotated[list[HookName], Field(min_length=1)]
     also_for_children: bool = False
     for_each: ForEachEntry | None = None
@@ -455,7 +461,7 @@ class GateEntry(Entry):
 
     name: Name
     says: Sentence
-    silences: list[Literal["guidance", "critique", "red flag", "for adults only"]]
+    silences: list[Literal["guidance", "critique", "safety critique", "red flag", "for adults only"]]
     when: Criteria
 
 
@@ -517,6 +523,7 @@ class ValueSetEntry(Entry):
     not_at: list[Name] = []
     recorded_in: list[Name] = []
     scale: ScaleEntry | None = None
+    words_in_a_stated_cause: list[Name] = []
     not_coded: list[NotCodedEntry] = []
 
 

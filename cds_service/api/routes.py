@@ -1,0 +1,74 @@
+"""The endpoints of the standard, answered before any router is asked: discovery, service call, feedback.
+
+Hook calls are many and short, so they do not pass FastAPI's layers; what is not theirs goes on to the app behind.
+Here is also the outermost edge: whatever goes wrong in answering becomes an OperationOutcome, inside the CORS and
+safety headers, and reaches no server log with a message in it.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from cds_service.api.calls import CallHandler
+from cds_service.api.errors import fault, refuse
+from cds_service.api.middleware import App, Receive, Scope, Send
+from cds_service.decision.decide import new_call_id
+from cds_service.errors import MethodNotAllowedError, RequestError
+
+_ROOT = "cds-services"
+_FEEDBACK = "feedback"
+_READ, _WRITE = ("GET", "HEAD"), ("POST",)
+_LOG = logging.getLogger("cds_service")
+
+
+class HookRoutes:
+    """``/cds-services``, ``/cds-services/{id}`` and ``/cds-services/{id}/feedback``; slashes too many are forgiven."""
+
+    def __init__(self, app: App, calls: CallHandler, discovery: bytes) -> None:
+        """``discovery`` is the answer of the discovery endpoint; ``app`` has all other paths."""
+        self.app = app
+        self.calls = calls
+        self.discovery = discovery
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request of the standard, or pass it on. Every exception ends here."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        call_id = new_call_id()
+        try:
+            response = await self._answer(Request(scope, receive), call_id)
+            if response is None:
+                await self.app(scope, receive, send)
+                return
+        except ClientDisconnect:
+            _LOG.info("call %s: the client left before its request was complete", call_id)
+            return
+        except RequestError as error:
+            response = refuse(error)
+        except Exception as error:  # noqa: BLE001  # the outermost edge
+            response = fault(error, call_id)
+        await response(scope, receive, send)
+
+    async def _answer(self, request: Request, call_id: str) -> Response | None:
+        path = [part for part in request.scope["path"].split("/") if part]
+        if path[:1] != [_ROOT] or len(path) > 3 or path[2:] not in ([], [_FEEDBACK]):
+            return None
+        allowed = _READ if len(path) == 1 else _WRITE
+        if request.method not in allowed:
+            return _other_method(request, allowed)
+        if len(path) == 1:  # GET /cds-services (DIS-1)
+            return Response(self.discovery, media_type="application/json")
+        if len(path) == 2:
+            return await self.calls.call(request, path[1], call_id)
+        return await self.calls.feedback(request, path[1], call_id)
+
+
+def _other_method(request: Request, allowed: tuple[str, ...]) -> Response:
+    """OPTIONS is told what the path allows, anything else is refused."""
+    if request.method == "OPTIONS":
+        return Response(status_code=204, headers={"allow": ", ".join([*allowed, "OPTIONS"])})
+    return refuse(MethodNotAllowedError(allowed))
