@@ -59,7 +59,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _serve(_: argparse.Namespace, settings: Settings) -> int:
-    import uvicorn  # late: only this command serves
+    import uvicorn
 
     from cds_service.app import create_app
 
@@ -67,9 +67,10 @@ def _serve(_: argparse.Namespace, settings: Settings) -> int:
         level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr
     )
     app = create_app(settings)
+    where = f"allowed on {settings.host}" if settings.allow_open else "loopback only"
     print(
         f"Discovery:  {settings.base_url}/cds-services\n"
-        f"Mode:       open: no client is authenticated; {'allowed on ' + settings.host if settings.allow_open else 'loopback only'}\n"
+        f"Mode:       open: no client is authenticated; {where}\n"
         f"Knowledge:  {NOT_APPROVED}",
         flush=True,
     )

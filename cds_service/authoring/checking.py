@@ -31,7 +31,7 @@ def check_knowledge(cards: Path, settings: Settings) -> Report:
     except InvalidKnowledgeError as error:
         return Report(error.problems, [], f"{cards}: {len(error.problems)} errors, nothing was run")
     problems = Problems()
-    check(knowledge, cards, problems)
+    check(knowledge, problems)
     cases = list(read_cases(cards, problems))
     runner = CaseRunner(Attempt(settings.model_copy(update={"max_cards": 0}), knowledge, DEFAULT_TIME))
     for case in cases:

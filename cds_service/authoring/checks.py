@@ -1,8 +1,6 @@
-"""What can be wrong with knowledge that loads: names nobody uses, summaries too long once filled, orders not recognised."""
+"""What can be wrong with knowledge that loads: unused names, summaries too long once filled, orders not recognised."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 from cds_service.domain.recommendations import Recommendation, SlotSource
 from cds_service.errors import KnowledgeError
@@ -15,7 +13,7 @@ _LONGEST = {SlotSource.FACT_DATE: 10, SlotSource.FACT_VALUE: 12, SlotSource.FACT
 _LONGEST_SIDE = 15
 
 
-def check(knowledge: Knowledge, cards: Path, problems: Problems) -> None:
+def check(knowledge: Knowledge, problems: Problems) -> None:
     """Every check that needs the whole knowledge."""
     for recommendation in knowledge.recommendations:
         _check_summary(recommendation, problems)

@@ -165,10 +165,10 @@ def _show_card(number: int, card: Any) -> str:
 
 def show_trace(tried: Tried) -> str:
     """For every recommendation of the hook each criterion: met, not met or unknown, and why."""
-    return "\n".join(line for one in tried.traces for line in _show_one(one, tried.situation))
+    return "\n".join(line for one in tried.traces for line in _show_one(one))
 
 
-def _show_one(one: Trace, situation: Situation) -> Iterable[str]:
+def _show_one(one: Trace) -> Iterable[str]:
     evaluation = one.evaluation
     missing = f" (not read: {', '.join(sorted(evaluation.missing))})" if evaluation.missing else ""
     yield f"\n{evaluation.recommendation.id} {evaluation.recommendation.title}: {evaluation.standing.value}{missing}"

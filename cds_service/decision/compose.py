@@ -10,10 +10,10 @@ from typing import Any
 
 from cds_service.decision.orders import OrderContext
 from cds_service.decision.ports import OrderWriter
-from cds_service.decision.words import describe, fill, markdown, plain, planned_day, slot_text
+from cds_service.decision.words import Clean, describe, fill, markdown, plain, planned_day, slot_text
 from cds_service.domain.evaluation import Evaluation
 from cds_service.domain.facts import Condition, Fact, Kind, Order
-from cds_service.domain.recommendations import Offer, OfferedAction, OfferedSuggestion, PlannedDate
+from cds_service.domain.recommendations import Offer, OfferedAction, OfferedSuggestion, PlannedDate, Recommendation
 from cds_service.domain.sides import Side
 from cds_service.domain.situation import Situation
 from cds_service.domain.truth import MET
@@ -39,46 +39,70 @@ DATA_GAP, MORE = "data-gap", "more-recommendations"
 
 
 @dataclass(frozen=True, slots=True)
+class FixedParts:
+    """What is the same on every card of a recommendation: made once at load."""
+
+    source: Source
+    override_reasons: tuple[OverrideReason, ...]
+    links: tuple[Link, ...]
+    behavior: SelectionBehavior
+    closing: tuple[str, ...]
+
+
 class Composer:
-    """Writes cards in the words of the knowledge. ``public_url`` is where the pages behind the cards are."""
+    """Writes cards in the words of the knowledge."""
 
-    knowledge: Knowledge
-    writer: OrderWriter
-    public_url: str
+    def __init__(self, knowledge: Knowledge, writer: OrderWriter, public_url: str) -> None:
+        """``public_url`` is where the pages behind the cards are."""
+        self.knowledge = knowledge
+        self.writer = writer
+        self.public_url = public_url
+        self._fixed = {r.id: self._fixed_parts(r) for r in knowledge.recommendations}
 
-    def card(self, evaluation: Evaluation, situation: Situation, context: HookContext) -> Card:
-        """The card of one recommendation, for all the sides or drafts on which it stands."""
-        recommendation = evaluation.recommendation
-        here = [situation.narrowed(verdict.scope) for verdict in evaluation.verdicts]
-        suggestions = () if context.is_patient_facing else tuple(self._suggestions(evaluation, here, context))
-        behavior = SelectionBehavior.ANY if recommendation.select_any else SelectionBehavior.AT_MOST_ONE
-        return Card(
-            uuid=str(uuid.uuid4()),
-            summary=self._summary(evaluation, here),
-            detail=self._detail(evaluation, here),
-            indicator=Indicator(evaluation.indicator.value),
+    def _fixed_parts(self, recommendation: Recommendation) -> FixedParts:
+        words = self.knowledge.words
+        cited = "; ".join(self._citation(name) for name in recommendation.evidence[:3])
+        evidence = fill(words.evidence_line, {"strength": recommendation.strength, "citations": cited})
+        return FixedParts(
             source=self._source(recommendation.id, recommendation.title),
-            suggestions=suggestions,
-            selection_behavior=behavior if suggestions else None,
             override_reasons=tuple(
                 OverrideReason(system=r.system, code=r.code, display=r.display) for r in recommendation.override_reasons
             ),
             links=tuple(Link(label=link.label, url=link.url, type=LinkType.ABSOLUTE) for link in recommendation.links),
+            behavior=SelectionBehavior.ANY if recommendation.select_any else SelectionBehavior.AT_MOST_ONE,
+            closing=(evidence, words.draft_notice),
+        )
+
+    def card(self, evaluation: Evaluation, situation: Situation, context: HookContext) -> Card:
+        """The card of one recommendation, for all the sides or drafts on which it stands."""
+        fixed = self._fixed[evaluation.recommendation.id]
+        here = [situation.narrowed(verdict.scope) for verdict in evaluation.verdicts]
+        values = self._values(evaluation, here, plain)
+        suggestions = () if context.is_patient_facing else tuple(self._suggestions(evaluation, here, context, values))
+        return Card(
+            uuid=str(uuid.uuid4()),
+            summary=_cut(fill(evaluation.recommendation.summary, values)),
+            detail=self._detail(evaluation, here, fixed),
+            indicator=Indicator(evaluation.indicator.value),
+            source=fixed.source,
+            suggestions=suggestions,
+            selection_behavior=fixed.behavior if suggestions else None,
+            override_reasons=fixed.override_reasons,
+            links=fixed.links,
         )
 
     def _source(self, code: str, title: str) -> Source:
         topic = self.knowledge.topic(code, title)
-        words = self.knowledge.words.source
         return Source(
-            label=words.label,
+            label=self.knowledge.words.source.label,
             url=f"{self.public_url}/cards/{code}",
             topic=Coding(system=topic.system, code=topic.code, display=topic.display),
         )
 
     # ---- words
 
-    def _values(self, evaluation: Evaluation, here: list[Situation], *, in_markdown: bool) -> dict[str, str]:
-        clean = markdown if in_markdown else plain
+    def _values(self, evaluation: Evaluation, here: list[Situation], clean: Clean) -> dict[str, str]:
+        """The slots' texts, every value from the record made harmless by ``clean``."""
         drafts = dict.fromkeys(clean(s.scope.draft.coding.display) for s in here if s.scope.draft is not None)
         values = {name: slot_text(slot, here, clean) for name, slot in evaluation.recommendation.slots.items()}
         values["side"] = evaluation.sides.words
@@ -87,24 +111,15 @@ class Composer:
         values["found"] = "; ".join(describe(fact, clean) for fact in evaluation.facts)
         return values
 
-    def _summary(self, evaluation: Evaluation, here: list[Situation]) -> str:
-        text = fill(evaluation.recommendation.summary, self._values(evaluation, here, in_markdown=False))
-        return text if len(text) < SUMMARY_LIMIT else text[: SUMMARY_LIMIT - 2].rstrip() + "…"
-
-    def _detail(self, evaluation: Evaluation, here: list[Situation]) -> str:
-        recommendation = evaluation.recommendation
-        values = self._values(evaluation, here, in_markdown=True)
+    def _detail(self, evaluation: Evaluation, here: list[Situation], fixed: FixedParts) -> str:
+        values = self._values(evaluation, here, markdown)
         parts = [
             fill(text.template, values)
-            for text in recommendation.detail
+            for text in evaluation.recommendation.detail
             if text.when is None or any(text.when.answer(s).truth is MET for s in here)
         ]
         parts += [fill(caveat, values) for caveat in evaluation.caveats]
-        cited = [self._citation(name) for name in recommendation.evidence[:3]]
-        words = self.knowledge.words
-        parts.append(fill(words.evidence_line, {"strength": recommendation.strength, "citations": "; ".join(cited)}))
-        parts.append(words.draft_notice)
-        return "\n\n".join(part.strip() for part in parts)
+        return "\n\n".join(part.strip() for part in (*parts, *fixed.closing))
 
     def _citation(self, name: str) -> str:
         source = self.knowledge.evidence[name]
@@ -118,8 +133,9 @@ class Composer:
 
     # ---- suggestions
 
-    def _suggestions(self, evaluation: Evaluation, here: list[Situation], context: HookContext) -> Iterable[Suggestion]:
-        values = self._values(evaluation, here, in_markdown=False)
+    def _suggestions(
+        self, evaluation: Evaluation, here: list[Situation], context: HookContext, values: dict[str, str]
+    ) -> Iterable[Suggestion]:
         for offered in evaluation.recommendation.suggestions:
             stands = [s for s in here if offered.when is None or offered.when.answer(s).truth is MET]
             actions = tuple(self._actions(offered, stands, context, values)) if stands else ()
@@ -213,7 +229,7 @@ class Composer:
         values = {"missing": self.needs_in_words(needs)}
         return Card(
             uuid=str(uuid.uuid4()),
-            summary=fill(words.summary, values)[: SUMMARY_LIMIT - 1],
+            summary=_cut(fill(words.summary, values)),
             detail=fill(words.detail, values),
             indicator=Indicator.INFO,
             source=self._plain_source(DATA_GAP, words.title),
@@ -225,6 +241,11 @@ class Composer:
             label=self.knowledge.words.source.label,
             topic=Coding(system=topic.system, code=topic.code, display=topic.display),
         )
+
+
+def _cut(summary: str) -> str:
+    """A summary within the standard's limit; ``check`` sees to it that none of ours needs this."""
+    return summary if len(summary) < SUMMARY_LIMIT else summary[: SUMMARY_LIMIT - 2].rstrip() + "…"
 
 
 def markdown_line(text: str) -> str:

@@ -32,7 +32,7 @@ class CodeSystem:
     titles: Mapping[str, str] | None = None
 
     def normalise(self, code: str) -> str:
-        """The code as the table spells it: upper case for systems that ignore case, dots left out where they are decoration."""
+        """The code as the table spells it: where dots are decoration, without them and in upper case."""
         code = code.strip()
         return code.replace(".", "").upper() if self.ignores_dots else code
 
@@ -54,7 +54,7 @@ class CodeTable:
         meanings: Mapping[tuple[str, str], tuple[Meaning, ...]],
         families: Mapping[tuple[str, str], tuple[Meaning, ...]] | None = None,
     ) -> None:
-        """Build from meanings keyed by (canonical URI, normalised code); ``families`` also mean every code below theirs."""
+        """Build from meanings by (canonical URI, normalised code); ``families`` mean every code below theirs too."""
         self._families: dict[str, dict[str, tuple[Meaning, ...]]] = {}
         self._systems: dict[str, CodeSystem] = {}
         self._plain: dict[str, dict[str, tuple[Meaning, ...]]] = {}

@@ -176,8 +176,7 @@ def _judge(fact: Fact, tests: Iterable[Test], situation: Situation) -> Truth:
         one = test(fact, situation)
         if one is NOT_MET:
             return NOT_MET
-        if one < truth:
-            truth = one
+        truth = min(truth, one)
     return truth
 
 

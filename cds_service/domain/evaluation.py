@@ -8,13 +8,14 @@ otherwise                                → does not stand, and nothing that co
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
 
 from cds_service.domain.criteria import affected_sides
 from cds_service.domain.facts import Fact, Kind, Order
-from cds_service.domain.recommendations import Indicator, Recommendation, Sort
+from cds_service.domain.recommendations import Exclusion, Indicator, Recommendation, Sort
 from cds_service.domain.sides import Side
 from cds_service.domain.situation import WHOLE_PATIENT, Scope, Situation
 from cds_service.domain.truth import MET, NOT_MET, UNKNOWN
@@ -43,7 +44,7 @@ class Verdict(NamedTuple):
 
 @dataclass(slots=True)
 class Evaluation:
-    """One recommendation against one patient. ``verdicts`` are those that stand; ``missing`` the needs that leave it open."""
+    """One recommendation against one patient: the ``verdicts`` that stand, and the needs ``missing`` where open."""
 
     recommendation: Recommendation
     standing: Standing
@@ -94,30 +95,27 @@ def judge(recommendation: Recommendation, scope: Scope, situation: Situation) ->
     trigger = recommendation.when.answer(here)
     if trigger.truth is NOT_MET:
         return Verdict(scope, Standing.DOES_NOT_STAND)
-    facts = trigger.facts
-    needs, caveats, withheld = _NOTHING, [], False  # type: frozenset[str], list[str], bool
-    for gate in recommendation.gates:
-        answer = gate.answer(here)
-        if answer.truth is MET:
-            return Verdict(scope, Standing.DOES_NOT_STAND)
-        if answer.truth is UNKNOWN:
-            withheld = withheld or recommendation.sort is not Sort.RED_FLAG
-            needs |= answer.needs
-    for exclusion in recommendation.unless:
+    needs, caveats, withheld = _NOTHING, (), False  # type: frozenset[str], tuple[str, ...], bool
+    for exclusion in _exclusions(recommendation):
         answer = exclusion.criterion.answer(here)
         if answer.truth is MET:
             return Verdict(scope, Standing.DOES_NOT_STAND)
         if answer.truth is UNKNOWN:
             needs |= answer.needs
-            if exclusion.show_when_unknown:
-                caveats.append(exclusion.caveat)
-            else:
-                withheld = True
+            caveats += (exclusion.caveat,) if exclusion.show_when_unknown and exclusion.caveat else ()
+            withheld = withheld or not exclusion.show_when_unknown
     if trigger.truth is UNKNOWN:
-        return Verdict(scope, Standing.UNKNOWN, facts, needs | trigger.needs)
+        return Verdict(scope, Standing.UNKNOWN, trigger.facts, needs | trigger.needs)
     if withheld:
-        return Verdict(scope, Standing.WITHHELD, facts, needs)
-    return Verdict(scope, Standing.STANDS, facts, needs, tuple(caveats))
+        return Verdict(scope, Standing.WITHHELD, trigger.facts, needs)
+    return Verdict(scope, Standing.STANDS, trigger.facts, needs, caveats)
+
+
+def _exclusions(recommendation: Recommendation) -> Iterator[Exclusion]:
+    """The gates, then the recommendation's own exclusions. A gate that is unknown withholds all but red flags."""
+    for gate in recommendation.gates:
+        yield Exclusion(gate, show_when_unknown=recommendation.sort is Sort.RED_FLAG)
+    yield from recommendation.unless
 
 
 def evaluate(recommendation: Recommendation, situation: Situation) -> Evaluation:

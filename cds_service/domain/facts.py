@@ -1,4 +1,4 @@
-"""What is known about one patient: typed facts, indexed by kind and concept, and how far each data need was met.
+"""What is known about one patient: typed facts by kind and concept, and how far each data need was met.
 
 Facts are made at the edge (``cds_service.fhir``) and only hold what a recommendation may ask. A fact that the record
 states in a way we may not trust (an unknown modifier extension, an unknown status) is *doubtful*: it can make an
@@ -32,7 +32,7 @@ class Kind(Enum):
 
 @dataclass(slots=True, kw_only=True)
 class Fact:
-    """One record of the patient, reduced to what criteria ask. ``reference`` is ``Type/id``, empty when it has no id."""
+    """One record of the patient, reduced to what criteria ask. ``reference`` is ``Type/id``, or empty without an id."""
 
     reference: str
     concepts: frozenset[str]
@@ -78,7 +78,7 @@ class Finding(Fact):
 
 @dataclass(slots=True, kw_only=True)
 class Done(Fact):
-    """Something completed: a procedure, a final report, a completed order, a dose given. ``when`` is when it was done."""
+    """Something completed: a procedure, a final report, a completed order, a dose given. ``when`` is when."""
 
 
 class Stage(Enum):

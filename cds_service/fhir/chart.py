@@ -152,6 +152,8 @@ class Chart:
 
 def has_unknown_modifier(extensions: elements.Extensions, known: Collection[str] = ()) -> bool:
     """Whether a modifier extension is there that we do not know, or know but for its value, which is not a boolean."""
+    if extensions is None:
+        return False
     return any(one.url not in known or one.value_boolean is None for one in many(extensions))
 
 

@@ -108,7 +108,8 @@ class ConceptReader:
                 return None
         side = Side.UNSPECIFIED
         for _, meaning in found:
-            side |= meaning.side
+            if meaning.side:  # joining flags costs more than asking
+                side |= meaning.side
         if not concepts and not side:
             return None
         first = next((coding for coding, meaning in found if meaning.concept in concepts), None)

@@ -60,14 +60,19 @@ class Intake:
             for item in answer.items:
                 if isinstance(item.resource, shapes.Patient):
                     binder.learn(item.resource)
+        beside_drafts: list[Item] = []
         for member, answer in self._all():
             if answer.broken:
                 chart.count_invalid("Bundle", answer.broken)
             urns = _urns(answer, binder)
             for item in answer.items:
                 owner = _owner(item, member, binder, urns)
-                if member != "prefetch" and _is_first(item, chart):
+                if member == DRAFTS and not isinstance(item.resource, shapes.Request):
+                    beside_drafts.append(item)
+                elif member != "prefetch" and _is_first(item, chart):
                     self._keep(item, owner, member)
+        for item in beside_drafts:  # may be referred to, but must not hide the record's own
+            _is_first(item, chart)
 
     def _keep(self, item: Item, owner: Owner, member: str) -> None:
         if member == DRAFTS:

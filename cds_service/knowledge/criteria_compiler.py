@@ -302,9 +302,9 @@ class CriteriaCompiler:
     def at_moment(self, entry: schema.MomentTest, steps: Steps) -> Criterion:
         """`moment`."""
         moment = self.moment(entry.moment, (*steps, "moment"))
-        within, at_least, more = (
-            self.window(getattr(entry, key), (*steps, key.replace("_", " "))) for key in ("within", "at_least", "more_than")
-        )
+        within = self.window(entry.within, (*steps, "within"))
+        at_least = self.window(entry.at_least, (*steps, "at least"))
+        more = self.window(entry.more_than, (*steps, "more than"))
         if sum(name is not None for name in (entry.within, entry.at_least, entry.more_than)) != 1:
             self.problems.add(self.document, steps, "give one window", "`within`, `at least` or `more than`")
         if moment is None:
@@ -322,11 +322,11 @@ class CriteriaCompiler:
             aloud(entry, self.names), needs, None if low is None else int(low), None if under is None else int(under)
         )
 
-    def hook(self, entry: schema.HookEntry, steps: Steps) -> Criterion:
+    def hook(self, entry: schema.HookEntry, _: Steps) -> Criterion:
         """`hook`."""
         return run.AtHook(aloud(entry, self.names), frozenset(entry.hook))
 
-    def deceased(self, entry: schema.DeceasedEntry, steps: Steps) -> Criterion:
+    def deceased(self, entry: schema.DeceasedEntry, _: Steps) -> Criterion:
         """`deceased`."""
         return run.Deceased(aloud(entry, self.names), self.names.needs_for("patient", [""]))
 

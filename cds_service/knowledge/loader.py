@@ -116,9 +116,10 @@ class Loader:
 
     def _document(self, name: str) -> Document | None:
         path = self.cards / name
+        if not path.is_file():
+            self.problems.found.append(KnowledgeError("this file is missing", file=name, remedy="restore it"))
+            return None
         try:
-            if not path.is_file():
-                raise KnowledgeError("this file is missing", file=name, remedy="restore it")
             return read_document(path, self.cards)
         except KnowledgeError as error:
             self.problems.found.append(error)

@@ -11,19 +11,13 @@ _QUIET: dict[str, Any] = {"on": "any side", "certainty": "any", "status": "activ
 
 
 def aloud(entry: Entry, names: Names) -> str:
-    """``latest finding: ankle dorsiflexion strength · within recent examination (30 days) · equals full strength (5)``."""
+    """The operator first, then its options: ``condition: x · on that side · onset within y (30 days)``."""
     parts: list[str] = []
     fields = type(entry).model_fields.items()
     for attribute, field in sorted(fields, key=lambda item: (item[1].alias or item[0]) not in OPERATORS):
         value = getattr(entry, attribute)
         key = field.alias or attribute
-        if (
-            value is None
-            or value is False
-            and not field.is_required()
-            and key != "stated cause"
-            or _QUIET.get(key) == value
-        ):
+        if value is None or _QUIET.get(key, field.default) == value:
             continue
         text = _value(value, names)
         parts.append(f"{key}: {text}" if not parts else f"{key} {text}")

@@ -18,8 +18,8 @@ def _spaced(name: str) -> str:
 class Entry(BaseModel):
     """A mapping in a YAML file: keys with spaces, no key that is not listed."""
 
-    # the aliases are never written in code: entries are only read from YAML
-    model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=_spaced)  # type: ignore[pydantic-alias]  # ^
+    # entries are read from YAML only, never made by name in code
+    model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=_spaced)  # type: ignore[pydantic-alias]
 
 
 def _listed(value: Any) -> Any:

@@ -116,6 +116,12 @@ def test_a_concept_does_not_count_when_all_known_sites_are_where_it_does_not(sit
     assert only(chart(procedure(bodySite=body_site))).concepts == concepts
 
 
+def test_a_record_is_no_fact_when_nothing_of_it_counts_at_its_only_site():
+    facts = chart(procedure("scan", bodySite=[concept("arm")]))
+    assert not facts.facts
+    assert facts.reading.text_only == 0
+
+
 # ---- sides
 
 

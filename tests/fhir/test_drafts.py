@@ -150,6 +150,15 @@ def test_a_draft_may_refer_to_what_stands_beside_it_or_in_the_prefetch():
     assert (fact.concepts, fact.reasons) == ({"brace"}, {"limp"})
 
 
+def test_what_stands_beside_the_drafts_does_not_hide_the_record():
+    facts = sign(bundle(service_request(), condition()), conditions=bundle(condition()))
+    assert [fact.reference for fact in facts.facts] == ["ServiceRequest/s", "Condition/c"]
+
+
+def test_what_stands_beside_the_drafts_is_no_fact_by_itself():
+    assert not sign(bundle(condition())).facts
+
+
 def test_a_drafted_prohibition_is_a_refusal():
     assert isinstance(only(sign(bundle(service_request(doNotPerform=True)))), Refusal)
 

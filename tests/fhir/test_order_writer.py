@@ -70,7 +70,7 @@ def read_back(resource):
 
 @pytest.mark.parametrize("orderable", [BRACE, STUDY, REFERRAL])
 @pytest.mark.parametrize("orthoses_as", ["DeviceRequest", "ServiceRequest"])
-@pytest.mark.parametrize("side", Side)
+@pytest.mark.parametrize("side", [Side.UNSPECIFIED, Side.RIGHT, Side.LEFT, Side.BOTH])
 @pytest.mark.parametrize(
     "more",
     [

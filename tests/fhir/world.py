@@ -54,6 +54,7 @@ _PLAIN_CODES = {
     "index": (Meaning("index"),),
     "sign": (Meaning("sign"),),
     "study": (Meaning("study"), Meaning("any study")),
+    "scan": (Meaning("study"),),
     "brace": (Meaning("brace"),),
     "stim": (Meaning("stimulator"),),
     "drug": (Meaning("drug"),),
