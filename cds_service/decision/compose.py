@@ -123,8 +123,7 @@ class Composer:
 
     def _citation(self, name: str) -> str:
         source = self.knowledge.evidence[name]
-        label = source.citation.rstrip(".")
-        return f"[{label}]({source.url})" if source.url else label
+        return f"[{source.short}]({source.url})" if source.url else source.short
 
     def needs_in_words(self, needs: Iterable[str]) -> str:
         """Needs as a clinician calls them, in the order of ``services.yaml``."""

@@ -15,10 +15,10 @@ def _spaced(name: str) -> str:
     return name.rstrip("_").replace("_", " ")
 
 
-class Entry(BaseModel):
+class Entry(BaseModel):  # type: ignore[pydantic-alias]  # as below
     """A mapping in a YAML file: keys with spaces, no key that is not listed."""
 
-    # entries are read from YAML only, never made by name in code
+    # the aliases are made here, not written: entries are read from YAML only, never made by name in code
     model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=_spaced)  # type: ignore[pydantic-alias]
 
 
@@ -565,8 +565,9 @@ class OverrideReasonEntry(Entry):
 
 
 class EvidenceEntry(Entry):
-    """A source, cited by id."""
+    """A source, cited by id; ``short`` is its name on a card."""
 
+    short: Sentence
     citation: Sentence
     url: Annotated[str, Field(pattern=r"^https?://")] | None = None
     says: Sentence

@@ -57,7 +57,7 @@ def condition(code, display="a problem", name="c-1", **members):
 
 
 def foot_drop(**members):
-    return condition("M21.371", "Foot drop, right foot", **{"onsetDateTime": "2026-10-18", **members})
+    return condition("M21.371", "Foot drop, right foot") | {"onsetDateTime": "2026-10-18"} | members
 
 
 def orthosis(name="draft-1", status="draft", **members):
