@@ -4,6 +4,8 @@
 
     FootDropError
     ├── KnowledgeError               something in cards/ is wrong: file, line, key, remedy
+    ├── SettingsError                a CDS_ variable cannot be used (in `settings`)
+    ├── LedgerError                  the store cannot be opened or written (in `ledger`)
     └── RequestError                 this call is refused or cannot be answered
         ├── NotJSONError             the body is not JSON (RFC 8259)
         ├── InvalidRequestError      a member is missing, empty or of the wrong type

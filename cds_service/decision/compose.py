@@ -195,7 +195,7 @@ class Composer:
                 requester=context.user_id,
                 side=side if action.orderable.sided else Side.UNSPECIFIED,
                 reasons=references,
-                reason_codings=() if references else tuple(dict.fromkeys(r.coding for r in reasons)),
+                reason_codings=tuple(dict.fromkeys(reason.coding for reason in reasons)),
                 priority=action.priority,
                 planned=_planned(action.planned, stands[0]),
                 intent="proposal",

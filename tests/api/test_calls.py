@@ -5,8 +5,21 @@ import re
 import pytest
 
 from cds_service.decision.decide import EXTENSION
-from tests.api.world import HOOKS, PATIENT, bundle, call, codes, condition, empty_parts, every_hook, foot_drop
-from tests.api.world import orthosis, patient, path_of, prefetch, with_context
+from tests.api.world import (
+    HOOKS,
+    PATIENT,
+    bundle,
+    call,
+    codes,
+    condition,
+    empty_parts,
+    every_hook,
+    foot_drop,
+    orthosis,
+    patient,
+    prefetch,
+    with_context,
+)
 
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 CALLS = every_hook()
@@ -96,9 +109,11 @@ def test_a_created_order_is_a_draft_for_this_patient_by_this_user(answer):
 @pytest.mark.norm("ACT-4", "ACT-5", "ACT-6", "STL-1", "REQ-11")
 def test_a_draft_is_deleted_by_reference_or_updated_as_a_whole(client):
     offered = actions(client.fire(CALLS["order-sign"]))
-    (deletion,) = [action for action in offered if action["type"] == "delete"]
-    assert deletion["resourceId"] == "DeviceRequest/draft-1"
-    assert "resource" not in deletion
+    deletions = [action for action in offered if action["type"] == "delete"]
+    assert deletions
+    for deletion in deletions:
+        assert deletion["resourceId"] == "DeviceRequest/draft-1"
+        assert "resource" not in deletion
     updates = [action["resource"] for action in offered if action["type"] == "update"]
     assert updates
     for resource in updates:
@@ -138,30 +153,29 @@ def test_null_and_an_empty_bundle_are_the_same_answer(client):
     assert "data-gap" not in codes(client.fire(with_nulls))
 
 
-@pytest.mark.norm("PFD-1", "PFD-4", "PFD-5", "PFD-7", "PRE-2")
+ERROR = {"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": "timeout"}]}
+FORBIDDEN = {"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": "forbidden"}]}
+PAGED = bundle() | {"link": [{"relation": "next", "url": "https://ehr.example/fhir?page=2"}]}
+
+
+@pytest.mark.norm("PFD-1", "PFD-4", "PFD-5", "PFD-6", "PFD-7", "PRE-2")
 @pytest.mark.parametrize(
-    "value",
+    ("value", "state"),
     [
-        pytest.param({"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": "timeout"}]}, id="error"),
-        pytest.param(..., id="absent"),
+        pytest.param(..., "absent", id="absent"),
+        pytest.param(ERROR, "failed", id="an error"),
+        pytest.param(bundle(ERROR), "failed", id="an error inside a bundle"),
+        pytest.param(FORBIDDEN, "denied", id="no right"),
+        pytest.param(PAGED, "truncated", id="a page with more behind it"),
     ],
 )
-def test_a_gap_card_names_what_could_not_be_read_when_the_call_concerns_us(client, value):
-    made = call("patient-view", foot_drop(), prefetch=prefetch(foot_drop(), procedures=value))
-    if value is ...:
-        del made["prefetch"]["procedures"]
+def test_a_gap_card_names_what_could_not_be_read_when_the_call_concerns_us(client, value, state):
+    made = call("order-sign", foot_drop(), drafts=[orthosis()])
+    made["prefetch"] = {k: v for k, v in (made["prefetch"] | {"deviceUse": value}).items() if v is not ...}
     answer = client.fire(made)
-    assert codes(answer)[-1] == "data-gap" or "procedures" in answer.text
-    (gap,) = answer.json()["extension"][f"{EXTENSION}.data-gaps"]
-    assert gap["key"] == "procedures"
-
-
-@pytest.mark.norm("PFD-6")
-def test_a_page_with_more_behind_it_is_not_taken_for_the_whole(client):
-    paged = bundle() | {"link": [{"relation": "next", "url": "https://ehr.example/fhir?page=2"}]}
-    answer = client.fire(call("patient-view", foot_drop(), prefetch=prefetch(foot_drop(), serviceRequests=paged)))
-    states = {gap["key"]: gap["state"] for gap in answer.json()["extension"][f"{EXTENSION}.data-gaps"]}
-    assert states["serviceRequests"] == "truncated"
+    assert codes(answer) == ["data-gap"]
+    assert "devices in use" in cards(answer)[0]["detail"]
+    assert answer.json()["extension"] == {f"{EXTENSION}.data-gaps": [{"key": "deviceUse", "state": state}]}
 
 
 @pytest.mark.norm("EXT-1", "EXT-2", "EXT-3")
@@ -243,5 +257,4 @@ def test_more_recommendations_than_allowed_are_folded_into_one_card(client_with)
 
 
 def test_a_path_with_a_slash_too_many_reaches_the_service(client):
-    answer = client.post(f"http://127.0.0.1:8080/cds-services/{path_of('patient-view').removeprefix('/cds-services')}", json=CALLS["patient-view"])
-    assert cards(answer)
+    assert cards(client.post("/cds-services//foot-drop-patient-view/", json=CALLS["patient-view"]))

@@ -17,25 +17,23 @@ def card(client):
     return client.fire(every_hook()["patient-view"]).json()["cards"][0]
 
 
-def accepted(card, **members):
+def accepted(shown, **members):
     return {
-        "card": card["uuid"],
+        "card": shown["uuid"],
         "outcome": "accepted",
-        "acceptedSuggestions": [{"id": card["suggestions"][0]["uuid"]}],
+        "acceptedSuggestions": [{"id": shown["suggestions"][0]["uuid"]}],
         "outcomeTimestamp": "2026-11-22T12:00:01.5Z",
-        **members,
-    }
+    } | members
 
 
-def overridden(card, **members):
-    reason = {name: card["overrideReasons"][0][name] for name in ("system", "code")}
+def overridden(shown, **members):
+    reason = {name: shown["overrideReasons"][0][name] for name in ("system", "code")}
     return {
-        "card": card["uuid"],
+        "card": shown["uuid"],
         "outcome": "overridden",
         "overrideReason": {"reason": reason},
         "outcomeTimestamp": "2026-11-22T12:00:02Z",
-        **members,
-    }
+    } | members
 
 
 def report(client, *entries, path=PATH):

@@ -5,8 +5,20 @@ import sqlite3
 
 import pytest
 
-from tests.api.world import HOOKS, bundle, call, condition, every_hook, foot_drop, orthosis, path_of, patient
-from tests.api.world import prefetch, problem, with_context
+from tests.api.world import (
+    HOOKS,
+    bundle,
+    call,
+    condition,
+    every_hook,
+    foot_drop,
+    orthosis,
+    path_of,
+    patient,
+    prefetch,
+    problem,
+    with_context,
+)
 
 VIEW = path_of("patient-view")
 JSON = {"content-type": "application/json"}
@@ -22,7 +34,16 @@ def naming(answer, status=400):
 
 @pytest.mark.norm("RSP-6", "JSN-1", "JSN-7")
 @pytest.mark.parametrize(
-    "body", [b"", b"{", b"{'hook': 1}", b'{"hook": "patient-view",}', b"{} // why", b"\xff\xfe{}", b"NaN"]
+    "body",
+    [
+        b"",
+        b"{",
+        b"{'hook': 1}",
+        b'{"hook": "patient-view",}',
+        json.dumps(call()).encode() + b"// why",
+        b"\xff\xfe{}",
+        b"NaN",
+    ],
 )
 def test_a_body_that_is_not_json_is_refused(client, body):
     issue = problem(client.post(VIEW, content=body, headers=JSON), 400)
@@ -212,7 +233,12 @@ def test_too_many_bytes_are_refused_when_no_length_is_declared(client_with):
 
 
 @pytest.mark.parametrize(
-    "place", ['{{"prefetch":{{"x":{deep}}},{rest}', '{{"extension":{deep},{rest}', '{{"prefetch":{{"conditions":{deep}}},{rest}']
+    "place",
+    [
+        '{{"prefetch":{{"x":{deep}}},{rest}',
+        '{{"extension":{deep},{rest}',
+        '{{"prefetch":{{"conditions":{deep}}},{rest}',
+    ],
 )
 @pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"entry":[', "]}")])
 def test_a_body_nested_too_deep_is_refused(client, place, opening, closing):
