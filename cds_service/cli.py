@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from cds_service.errors import FootDropError, KnowledgeError, RequestError
-from cds_service.knowledge.loader import InvalidKnowledgeError, load_knowledge
+from cds_service.errors import FootDropError, InvalidKnowledgeError, KnowledgeError, RequestError
+from cds_service.knowledge.loader import load_knowledge
 from cds_service.settings import Settings, read_settings
 from cds_service.web.pages import NOT_APPROVED
 

@@ -4,8 +4,9 @@
 
     FootDropError
     ├── KnowledgeError               something in cards/ is wrong: file, line, key, remedy
-    ├── SettingsError                a CDS_ variable cannot be used (in `settings`)
-    ├── LedgerError                  the store cannot be opened or written (in `ledger`)
+    │   └── InvalidKnowledgeError    everything that is wrong with cards/, at once
+    ├── SettingsError                a CDS_ variable cannot be used
+    ├── LedgerError                  the store cannot be opened, read or written
     └── RequestError                 this call is refused or cannot be answered
         ├── NotJSONError             the body is not JSON (RFC 8259)
         ├── InvalidRequestError      a member is missing, empty or of the wrong type
@@ -55,6 +56,22 @@ class KnowledgeError(FootDropError):
         parts = (place, key, problem)
         message = ": ".join(str(part) for part in parts if part)
         super().__init__(f"{message} ({remedy})" if remedy else message)
+
+
+class InvalidKnowledgeError(KnowledgeError):
+    """Everything that is wrong with `cards/`, at once, in the order of the files."""
+
+    def __init__(self, problems: Iterable[KnowledgeError]) -> None:
+        self.problems = sorted(problems, key=lambda problem: (str(problem.file), problem.line or 0))
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+class SettingsError(FootDropError):
+    """The environment holds settings that cannot be used; each line says which and what would be right."""
+
+
+class LedgerError(FootDropError):
+    """The ledger cannot be opened, read or written. The message names no patient, no value and no password."""
 
 
 class RequestError(FootDropError):

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from cds_service.errors import FootDropError
+from cds_service.errors import SettingsError
 from cds_service.hooks.reading import is_absolute_url
 
 SANDBOX = "https://sandbox.cds-hooks.org"
@@ -21,10 +21,6 @@ _PREFIX = "CDS_"
 _EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104  # compared with, not bound to
 _PACKAGED_CARDS = Path(__file__).parent / "cards"
 _HERE = Path(__file__).resolve().parent.parent
-
-
-class SettingsError(FootDropError):
-    """The environment holds a setting that cannot be used; each line says which and what would be right."""
 
 
 class Settings(BaseSettings):

@@ -9,8 +9,8 @@ from cds_service.authoring.case_runner import DEFAULT_TIME, CaseRunner
 from cds_service.authoring.cases import check_names, read_cases
 from cds_service.authoring.checks import check
 from cds_service.authoring.trying import Attempt
-from cds_service.errors import KnowledgeError
-from cds_service.knowledge.loader import InvalidKnowledgeError, load_knowledge
+from cds_service.errors import InvalidKnowledgeError, KnowledgeError
+from cds_service.knowledge.loader import load_knowledge
 from cds_service.knowledge.problems import Problems
 from cds_service.settings import Settings
 

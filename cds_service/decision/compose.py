@@ -14,7 +14,7 @@ from cds_service.decision.words import Clean, describe, fill, markdown, plain, p
 from cds_service.domain.evaluation import Evaluation
 from cds_service.domain.facts import Condition, Fact, Kind, Order
 from cds_service.domain.recommendations import Offer, OfferedAction, OfferedSuggestion, PlannedDate, Recommendation
-from cds_service.domain.sides import Side
+from cds_service.domain.sides import Side, same_side
 from cds_service.domain.situation import Situation
 from cds_service.domain.truth import MET
 from cds_service.hooks.contexts import HookContext
@@ -137,7 +137,9 @@ class Composer:
     ) -> Iterable[Suggestion]:
         for offered in evaluation.recommendation.suggestions:
             stands = [s for s in here if offered.when is None or offered.when.answer(s).truth is MET]
-            actions = tuple(self._actions(offered, stands, context, values)) if stands else ()
+            if not stands or self._is_refused(offered, stands):
+                continue
+            actions = tuple(self._actions(offered, stands, context, values))
             if actions:
                 yield Suggestion(
                     label=fill(offered.label, values),
@@ -145,6 +147,17 @@ class Composer:
                     is_recommended=offered.recommended,
                     actions=actions,
                 )
+
+    def _is_refused(self, offered: OfferedSuggestion, stands: list[Situation]) -> bool:
+        """Whether the record says not to do this (gate G2): what is refused is not suggested again."""
+        look_up = self.knowledge.vocabulary.table.look_up
+        for action in offered.actions:
+            codings = action.orderable.codings if action.orderable else ()
+            concepts = {meaning.concept for coding in codings for meaning in look_up(coding.system, coding.code)}
+            refusals = stands[0].facts.of(Kind.REFUSAL, concepts)
+            if any(same_side(refusal.side, s.scope.side or 0) for refusal in refusals for s in stands):
+                return True
+        return False
 
     def _actions(
         self, offered: OfferedSuggestion, stands: list[Situation], context: HookContext, values: dict[str, str]

@@ -19,7 +19,7 @@ from cds_service.domain.recommendations import Orderable, Recommendation
 from cds_service.domain.situation import Criterion
 from cds_service.domain.times import Window
 from cds_service.domain.vocabulary import Need, Vocabulary
-from cds_service.errors import KnowledgeError
+from cds_service.errors import InvalidKnowledgeError, KnowledgeError
 from cds_service.knowledge import schema
 from cds_service.knowledge.code_tables import TableBuilder, Tables, ValueSetFile, read_tables
 from cds_service.knowledge.criteria_compiler import CriteriaCompiler
@@ -31,15 +31,6 @@ from cds_service.knowledge.problems import Problems
 from cds_service.knowledge.recommendation_compiler import RecommendationCompiler
 
 _FOR_ADULTS = "for adults only"
-
-
-class InvalidKnowledgeError(KnowledgeError):
-    """Everything that is wrong with ``cards/``, at once."""
-
-    def __init__(self, problems: list[KnowledgeError]) -> None:
-        """``problems`` in the order in which they were found."""
-        self.problems = sorted(problems, key=lambda p: (str(p.file), p.line or 0))
-        super().__init__("\n".join(str(p) for p in self.problems))
 
 
 def load_knowledge(cards: Path) -> Knowledge:

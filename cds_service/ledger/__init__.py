@@ -1,7 +1,7 @@
 """What was returned and what became of it: the embedded journal and its twin in memory."""
 
+from cds_service.errors import LedgerError
 from cds_service.ledger.database_url import open_ledger
-from cds_service.ledger.errors import LedgerError
 from cds_service.ledger.journal import Journal
 from cds_service.ledger.memory import MemoryLedger
 

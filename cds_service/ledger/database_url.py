@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from cds_service.ledger.errors import LedgerError
+from cds_service.errors import LedgerError
 from cds_service.ledger.journal import Journal
 from cds_service.ledger.memory import MemoryLedger
 

@@ -11,7 +11,7 @@ from queue import Empty, SimpleQueue
 from threading import Lock, Thread
 from typing import Any, Final, TypeVar
 
-from cds_service.ledger.errors import LedgerError
+from cds_service.errors import LedgerError
 
 Answer = TypeVar("Answer")
 _Outcome = tuple[Any, Exception | None]  # what a piece of work returned, or why it failed

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from cds_service.decision.records import CardRecord, DecisionRecord, FeedbackEntry, FeedbackReport
-from cds_service.ledger.errors import LedgerError
+from cds_service.errors import LedgerError
 from cds_service.ledger.group_writer import GroupWriter
 from cds_service.ledger.row import card_from, card_rows, decision_from, decision_row, feedback_from, feedback_row
 from cds_service.ledger.schema import open_for_reading, open_for_writing

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from cds_service.decision.records import CardRecord, DecisionRecord, FeedbackEntry, FeedbackReport
-from cds_service.ledger.errors import LedgerError
+from cds_service.errors import LedgerError
 
 
 class MemoryLedger:

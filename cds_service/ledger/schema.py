@@ -10,7 +10,7 @@ import sqlite3
 from pathlib import Path
 from typing import Final
 
-from cds_service.ledger.errors import LedgerError
+from cds_service.errors import LedgerError
 
 APPLICATION_ID: Final = 0x46444C47  # "FDLG" in the file's header: this SQLite file is a foot drop ledger
 SCHEMA_VERSION: Final = 1  # in the file's user_version; a migration reads it
