@@ -13,7 +13,14 @@ from cds_service.decision.ports import OrderWriter
 from cds_service.decision.words import Clean, describe, fill, markdown, plain, planned_day, slot_text
 from cds_service.domain.evaluation import Evaluation
 from cds_service.domain.facts import Condition, Fact, Kind, Order
-from cds_service.domain.recommendations import Offer, OfferedAction, OfferedSuggestion, PlannedDate, Recommendation
+from cds_service.domain.recommendations import (
+    Indicator,
+    Offer,
+    OfferedAction,
+    OfferedSuggestion,
+    PlannedDate,
+    Recommendation,
+)
 from cds_service.domain.sides import Side, same_side
 from cds_service.domain.situation import Situation
 from cds_service.domain.truth import MET
@@ -24,7 +31,6 @@ from cds_service.hooks.response import (
     ActionType,
     Card,
     Coding,
-    Indicator,
     Link,
     LinkType,
     OverrideReason,
@@ -83,7 +89,7 @@ class Composer:
             uuid=str(uuid.uuid4()),
             summary=_cut(fill(evaluation.recommendation.summary, values)),
             detail=self._detail(evaluation, here, fixed),
-            indicator=Indicator(evaluation.indicator.value),
+            indicator=evaluation.indicator,
             source=fixed.source,
             suggestions=suggestions,
             selection_behavior=fixed.behavior if suggestions else None,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import Enum
+from enum import Enum, StrEnum
 
 from cds_service.domain.codes import Coding
 from cds_service.domain.criteria import All
@@ -17,8 +17,8 @@ from cds_service.domain.situation import Criterion, Moment
 from cds_service.domain.times import Window
 
 
-class Indicator(Enum):
-    """A card's urgency, as CDS Hooks has it; ``rank`` orders them."""
+class Indicator(StrEnum):
+    """How urgent a card is, in rising order (CARD-4)."""
 
     INFO = "info"
     WARNING = "warning"
@@ -27,7 +27,10 @@ class Indicator(Enum):
     @property
     def rank(self) -> int:
         """0 for info, 2 for critical."""
-        return ("info", "warning", "critical").index(self.value)
+        return _RANKS[self.value]
+
+
+_RANKS = {"info": 0, "warning": 1, "critical": 2}
 
 
 class Sort(Enum):

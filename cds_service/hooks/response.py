@@ -13,6 +13,7 @@ from typing import Any, Final
 import msgspec
 from msgspec.structs import force_setattr
 
+from cds_service.domain.recommendations import Indicator
 from cds_service.hooks.reading import is_absolute_url
 
 SUMMARY_LIMIT: Final = 140
@@ -20,19 +21,6 @@ SUMMARY_LIMIT: Final = 140
 
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _RELATIVE: Final = re.compile(r"[A-Z][A-Za-z]+/[A-Za-z0-9_.-]+")
-
-
-class Indicator(StrEnum):
-    """How urgent a card is, in rising order (CARD-4)."""
-
-    INFO = "info"
-    WARNING = "warning"
-    CRITICAL = "critical"
-
-    @property
-    def rank(self) -> int:
-        """Its place in the order, so that `max(…, key=…)` finds the most urgent."""
-        return tuple(Indicator).index(self)
 
 
 class SelectionBehavior(StrEnum):
