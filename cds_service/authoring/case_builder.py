@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from cds_service.authoring.cases import PHRASE, CaseEntry, GivenFact, spelt_code
 from cds_service.authoring.trying import ENCOUNTER
+from cds_service.domain.sides import SIDES_BY_NAME, Side
 from cds_service.fhir.chart import DO_NOT_PERFORM
 from cds_service.fhir.conditions import DUE_TO
 from cds_service.knowledge.knowledge import Knowledge
@@ -131,7 +132,7 @@ class CaseBuilder:
     def device(self, given: GivenFact) -> dict[str, Any]:
         """A device in use."""
         resource = self._start("DeviceUseStatement", given, {}, many=False, key="")
-        resource["contained"] = [{"resourceType": "Device", "id": "d", "type": self.concept(given.concept)}]
+        resource["contained"] = [{"resourceType": "Device", "id": "d", "type": self.concept(given.concept, given.side)}]
         resource |= {"status": given.status or "active", "device": {"reference": "#d"}}
         period = {"start": given.when, "end": given.ended}
         if given.when or given.ended:
@@ -148,7 +149,7 @@ class CaseBuilder:
             "subject": {"reference": "Patient/case-patient"},
         }
         if key:
-            resource[key] = self.concept(given.concept)
+            resource[key] = self.concept(given.concept, given.side)
         sites = [self.concept(name) for name in (given.at, self._side_set(given.side)) if name]
         if sites:
             resource["bodySite"] = sites if many else sites[-1]
@@ -170,21 +171,31 @@ class CaseBuilder:
         value_set = self.knowledge.names.value_sets.get(concept)
         return list(value_set.recorded_in) if value_set else []
 
-    def concept(self, name: str) -> dict[str, Any]:
-        """A CodeableConcept with the set's first code that names no side and asks for no words; or the code spelt out."""
+    def concept(self, name: str, side: str | None = None) -> dict[str, Any]:
+        """A CodeableConcept with the set's first code that fits, asks for no words and leaves the side to its site.
+
+        Where every code names a side, it is the first of that side. A code that is spelt out is that code.
+        """
         spelt = spelt_code(name, self.knowledge)
         if spelt:
             return {"coding": [spelt], "text": spelt["display"]}
         codes = list(self._codes(name))
         if not codes:
             raise KeyError(f"the value set {name!r} has no codes")
-        code = next((c for c in codes if not c.side and not c.only_when_text_says), codes[0])
+        free = [code for code in codes if not code.only_when_text_says] or codes
+        wanted = (Side.UNSPECIFIED, SIDES_BY_NAME[side]) if side else (Side.UNSPECIFIED,)
+        code = next((code for one in wanted for code in free if self._side_of(code) is one), free[0])
         words = (code.only_when_text_says or [""])[0]
         coding = {"system": self.knowledge.names.systems[code.system].uri, "code": code.code}
         return {
             "coding": [coding | ({"display": code.display} if code.display else {})],
             "text": f"{name} {words}".strip(),
         }
+
+    def _side_of(self, code: CodeEntry) -> Side:
+        uri = self.knowledge.names.systems[code.system].uri
+        meanings = self.knowledge.vocabulary.table.look_up(uri, code.code)
+        return next((meaning.side for meaning in meanings), Side.UNSPECIFIED)
 
     def _codes(self, name: str) -> Iterator[CodeEntry]:
         value_set = self.knowledge.names.value_sets.get(name)

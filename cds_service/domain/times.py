@@ -107,13 +107,16 @@ class Window(NamedTuple):
     hours: bool = False
 
     def holds(self, when: When | None, now: Now) -> Truth:
-        """Whether ``when`` lies within this length of time before now; a missing date never does."""
+        """Whether ``when`` lies within this length of time before now; a missing date never does.
+
+        What is on record has happened: of a day or month that has begun, only the part up to now counts.
+        """
         if when is None:
             return UNKNOWN
         if self.hours:
             first, last = now.day_span(when)
-            return _interval(first, last, now.instant - self.amount * 3600.0, now.instant)
-        return _interval(when.earliest, when.latest, now.today - self.amount, now.today)
+            return _recent(first, last, now.instant - self.amount * 3600.0, now.instant)
+        return _recent(when.earliest, when.latest, now.today - self.amount, now.today)
 
     def passed(self, when: When | None, now: Now) -> Truth:
         """Whether at least this length of time has passed since ``when``; equality counts."""
@@ -135,6 +138,11 @@ def _interval(first: float, last: float, low: float, high: float) -> Truth:
     if first >= low and last <= high:
         return MET
     return NOT_MET if last < low or first > high else UNKNOWN
+
+
+def _recent(first: float, last: float, low: float, now: float) -> Truth:
+    """Whether a point somewhere in [first, last], but not after now if it has begun, lies in [low, now]."""
+    return _interval(first, min(last, now) if first <= now else last, low, now)
 
 
 def since(when: When | None, moment: When | None) -> Truth:

@@ -56,7 +56,7 @@ class Loader:
         """Read, check, compile."""
         tables = self._code_systems()
         value_sets = self._value_sets()
-        self.names.systems = tables.systems
+        self.names.systems, self.names.titles = tables.systems, tables.titles
         self.names.value_sets = {name: file.entry for name, file in value_sets.items()}
         table = TableBuilder(tables, value_sets, self.problems).build()
         self.names.parameters = self._table_file("parameters.yaml", schema.ParameterEntry)
@@ -73,6 +73,9 @@ class Loader:
         recommendations = tuple(sorted(self._recommendations(gates, evidence), key=lambda r: r.order))
         concerns = CriteriaCompiler(services, self.names, self.problems, self._definition).compile_any(
             words.concerns_us, ("concerns us",)
+        )
+        CriteriaCompiler(services, self.names, self.problems, self._definition).window(
+            words.review_grace, ("review grace",)
         )
         vocabulary = self._vocabulary(definitions, entry, table, words)
         self._stop_if_broken()

@@ -9,6 +9,7 @@ from cds_service.domain.codes import CodeSystem, Coding
 from cds_service.domain.recommendations import Orderable
 from cds_service.domain.situation import Criterion, Moment
 from cds_service.domain.times import Window
+from cds_service.knowledge.code_tables import Title
 from cds_service.knowledge.schema import NeedEntry, ParameterEntry, ValueSetEntry
 
 
@@ -17,6 +18,7 @@ class Names:
     """What names stand for. Filled in the order in which files lean on each other."""
 
     systems: Mapping[str, CodeSystem] = field(default_factory=dict)
+    titles: Mapping[str, Mapping[str, Title]] = field(default_factory=dict)
     value_sets: Mapping[str, ValueSetEntry] = field(default_factory=dict)
     parameters: Mapping[str, ParameterEntry] = field(default_factory=dict)
     needs: Mapping[str, NeedEntry] = field(default_factory=dict)

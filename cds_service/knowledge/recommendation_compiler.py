@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from cds_service.domain.codes import Coding
+from cds_service.domain.criteria import All
 from cds_service.domain.facts import Priority
 from cds_service.domain.recommendations import (
     Exclusion,
@@ -66,6 +67,7 @@ class RecommendationCompiler:
             )
             if criteria
         ]
+        for_each = self._for_each(entry.for_each)
         return Recommendation(
             id=entry.id,
             title=entry.title,
@@ -73,8 +75,8 @@ class RecommendationCompiler:
             sort=Sort(entry.sort),
             hooks=frozenset(entry.hooks),
             order=entry.place_in_order,
-            for_each=self._for_each(entry.for_each),
-            when=self.criteria.compile_all(entry.when, ("when",)),
+            for_each=for_each,
+            when=self._when(entry, for_each),
             unless=self._exclusions(entry),
             gates=gates,
             indicator=Indicator(entry.indicator.default),
@@ -112,6 +114,16 @@ class RecommendationCompiler:
         drafted = entry.drafted or []
         self.criteria.concepts(drafted, ("for each", "drafted"))
         return ForEach(f"each drafted {', '.join(drafted)}", drafted=tuple(drafted))
+
+    def _when(self, entry: schema.RecommendationEntry, for_each: ForEach | None) -> All:
+        """The trigger: what makes a side one to judge, and what else must hold there."""
+        sides = (for_each.sides_with,) if for_each and for_each.sides_with else ()
+        if not sides and not entry.when:
+            self.problems.add(
+                self.document, ("when",), "nothing says when it applies", "add `when`, or `for each: {side with: …}`"
+            )
+        criteria = self.criteria.compile_all(entry.when or [], ("when",))
+        return All(criteria.text, (*sides, *criteria.criteria))
 
     def _exclusions(self, entry: schema.RecommendationEntry) -> tuple[Exclusion, ...]:
         show = entry.when_unknown == "show"

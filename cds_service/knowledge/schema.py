@@ -395,7 +395,7 @@ class RecommendationEntry(Entry):
     hooks: Annotated[list[HookName], Field(min_length=1)]
     also_for_children: bool = False
     for_each: ForEachEntry | None = None
-    when: Criteria
+    when: Criteria | None = None
     unless: Criteria | None = None
     when_unknown: Literal["withhold", "show"]
     caveat: Name | None = None
@@ -621,6 +621,7 @@ class ServicesFile(Entry):
     services: Annotated[list[ServiceEntry], Field(min_length=1)]
     needs: dict[Name, NeedEntry]
     concerns_us: Criteria
+    review_grace: Name
     data_gap_card: GapCardEntry
     folded_card: GapCardEntry
     not_seen: Sentence

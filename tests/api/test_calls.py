@@ -173,8 +173,8 @@ def test_a_gap_card_names_what_could_not_be_read_when_the_call_concerns_us(clien
     made = call("order-sign", foot_drop(), drafts=[orthosis()])
     made["prefetch"] = {k: v for k, v in (made["prefetch"] | {"deviceUse": value}).items() if v is not ...}
     answer = client.fire(made)
-    assert codes(answer) == ["data-gap"]
-    assert "devices in use" in cards(answer)[0]["detail"]
+    assert codes(answer)[-1] == "data-gap"
+    assert "devices in use" in cards(answer)[-1]["detail"]
     assert answer.json()["extension"] == {f"{EXTENSION}.data-gaps": [{"key": "deviceUse", "state": state}]}
 
 
