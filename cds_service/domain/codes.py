@@ -6,7 +6,7 @@ one dictionary access on the normalised system and code.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -71,6 +71,19 @@ class CodeTable:
     def system(self, uri: str) -> CodeSystem | None:
         """The code system behind a URI, an OID or a versioned SNOMED CT URI."""
         return self._systems.get(uri) or self._systems.get(_unversioned(uri))
+
+    def everything(self) -> Iterator[tuple[CodeSystem, str, Meaning, bool]]:
+        """Every code that is recognised: its system, the code as the table spells it, one meaning, and whether every
+        code below it means the same.
+        """
+        for tables in (self._plain, self._dotted):
+            for uri, codes in tables.items():
+                system = self._systems[uri]
+                if uri != system.uri:
+                    continue
+                below = self._families.get(uri, {})
+                for code, meanings in codes.items():
+                    yield from ((system, code, m, m in below.get(code, ())) for m in meanings)
 
     def look_up(self, uri: str | None, code: str) -> tuple[Meaning, ...]:
         """What a code means, or nothing. Never guesses: the system must be known and the code listed."""

@@ -45,7 +45,9 @@ class CriteriaCompiler:
         """One criterion."""
         if isinstance(entry, str):
             return self._named(entry, steps)
-        return _COMPILERS[type(entry)](self, entry, steps)
+        compiled = _COMPILERS[type(entry)](self, entry, steps)
+        self.names.written[id(compiled)] = compiled, entry
+        return compiled
 
     def _named(self, name: str, steps: Steps) -> Criterion:
         found = self.definition(name)

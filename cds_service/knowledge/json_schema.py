@@ -20,6 +20,8 @@ FILES: dict[str, Any] = {
     "orderables": dict[str, schema.OrderableEntry],
     "override_reasons": dict[str, schema.OverrideReasonEntry],
     "evidence": dict[str, schema.EvidenceEntry],
+    "seed_statements": schema.SeedFile,
+    "source_attributes": schema.SourceAttributesFile,
     "code_systems": dict[str, schema.CodeSystemEntry],
 }
 

@@ -11,7 +11,7 @@ from cds_service.domain.situation import Criterion
 from cds_service.domain.vocabulary import Vocabulary
 from cds_service.errors import KnowledgeError
 from cds_service.knowledge.names import Names
-from cds_service.knowledge.schema import EvidenceEntry, ServiceEntry, ServicesFile
+from cds_service.knowledge.schema import EvidenceEntry, SeedFile, ServiceEntry, ServicesFile, SourceAttributesFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,8 @@ class Knowledge:
     topic_system: str
     names: Names
     prefetch: Mapping[str, Mapping[str, str]]
+    seed: SeedFile
+    source_attributes: SourceAttributesFile
     warnings: tuple[KnowledgeError, ...] = ()
 
     def at_hook(self, hook: str) -> tuple[Recommendation, ...]:

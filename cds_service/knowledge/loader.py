@@ -1,6 +1,6 @@
 """Reads all of ``cards/`` in the order in which its files lean on each other, and compiles it.
 
-    code systems → value sets → parameters, orderables, reasons, evidence → services → definitions → recommendations
+    code systems → value sets → parameters, orderables, reasons, evidence → services, seed → definitions → recommendations
 
 Nothing is guessed and nothing is skipped: if anything is wrong, every problem is reported and nothing is served.
 """
@@ -63,14 +63,18 @@ class Loader:
         self._orderables()
         evidence = self._table_file("evidence.yaml", schema.EvidenceEntry)
         services, words = self._file("services.yaml", schema.ServicesFile)
+        seed_statements, seed = self._file("seed_statements.yaml", schema.SeedFile)
+        attributes, source_attributes = self._file("source_attributes.yaml", schema.SourceAttributesFile)
         definitions, entry = self._file("definitions.yaml", schema.DefinitionsFile)
         self._stop_if_broken()
         self.names.needs = words.needs
         self._override_reasons(words)
         self._check_needs(services, value_sets)
+        self._check_attributes(attributes, source_attributes)
         self._definitions(definitions, entry)
         gates = self._gates(definitions, entry)
-        recommendations = tuple(sorted(self._recommendations(gates, evidence), key=lambda r: r.order))
+        recommendations = tuple(sorted(self._recommendations(gates, evidence, seed), key=lambda r: r.order))
+        self._check_covered(seed_statements, seed, recommendations)
         concerns = CriteriaCompiler(services, self.names, self.problems, self._definition).compile_any(
             words.concerns_us, ("concerns us",)
         )
@@ -90,6 +94,8 @@ class Loader:
             topic_system=tables.systems[words.source.topics].uri,
             names=self.names,
             prefetch={s.hook: prefetch_of(s.hook, recommendations, concerns, self.names) for s in words.services},
+            seed=seed,
+            source_attributes=source_attributes,
             warnings=tuple(self.problems.warnings),
         )
 
@@ -137,6 +143,7 @@ class Loader:
 
     def _code_systems(self) -> Tables:
         entries = self._table_file("code_systems/systems.yaml", schema.CodeSystemEntry)
+        self.names.code_systems = entries
         try:
             return read_tables(self.cards / "code_systems", entries)
         except (OSError, KeyError) as error:
@@ -203,6 +210,23 @@ class Loader:
                     services, ("needs", name, "key"), f"{need.key!r} is the key of two needs", "one key, one need"
                 )
 
+    def _check_attributes(self, document: Document, entry: schema.SourceAttributesFile) -> None:
+        for index, attribute in enumerate(entry.attributes):
+            for name in attribute.used_when_asking_for:
+                if name not in self.names.value_sets:
+                    place = ("attributes", index, "used when asking for")
+                    self.problems.unknown(document, place, "value set", name, self.names.value_sets)
+
+    def _check_covered(
+        self, document: Document, seed: schema.SeedFile, recommendations: tuple[Recommendation, ...]
+    ) -> None:
+        """Every statement of the seed is behind some recommendation; one that is not is worth a warning, not a halt."""
+        covered = {name for recommendation in recommendations for name in recommendation.seed_statements}
+        for name in seed.statements:
+            if name not in covered:
+                remedy = "name it under `seed statements` of a recommendation"
+                self.problems.warn(document, ("statements", name), "no recommendation carries this statement", remedy)
+
     # ---- definitions, moments, gates
 
     def _definitions(self, document: Document, entry: schema.DefinitionsFile) -> None:
@@ -226,6 +250,8 @@ class Loader:
                 )
             back = criteria.window(moment.look_back_when_unknown, ("moments", name, "look back when unknown"))
             self.names.moments[name] = NamedMoment(name, moment.says, tuple(s for s in sources if s), back)
+        self.names.says = {name: definition.says for name, definition in entry.definitions.items()}
+        self.names.says |= {f"gate: {gate.name}": gate.says for gate in entry.gates}
         for name in entry.definitions:
             self._definition(name)
 
@@ -294,7 +320,10 @@ class Loader:
     # ---- recommendations
 
     def _recommendations(
-        self, gates: list[tuple[schema.GateEntry, Criterion]], evidence: Mapping[str, schema.EvidenceEntry]
+        self,
+        gates: list[tuple[schema.GateEntry, Criterion]],
+        evidence: Mapping[str, schema.EvidenceEntry],
+        seed: schema.SeedFile,
     ) -> Iterator[Recommendation]:
         seen: dict[str, str] = {}
         for path in yaml_files(self.cards / "recommendations"):
@@ -307,6 +336,10 @@ class Loader:
                     document, ("id",), f"{entry.id!r} is the id of {seen[entry.id]} too", "ids are never used twice"
                 )
             seen[entry.id] = document.name
+            for index, name in enumerate(entry.seed_statements):
+                if name not in seed.statements:
+                    place = ("seed statements", index)
+                    self.problems.unknown(document, place, "seed statement", name, seed.statements)
             mine = tuple(
                 c
                 for gate, c in gates

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from cds_service.domain.codes import CodeSystem, Coding
 from cds_service.domain.recommendations import Orderable
 from cds_service.domain.situation import Criterion, Moment
 from cds_service.domain.times import Window
 from cds_service.knowledge.code_tables import Title
-from cds_service.knowledge.schema import NeedEntry, ParameterEntry, ValueSetEntry
+from cds_service.knowledge.schema import CodeSystemEntry, NeedEntry, ParameterEntry, ValueSetEntry
 
 
 @dataclass(slots=True)
 class Names:
-    """What names stand for. Filled in the order in which files lean on each other."""
+    """What names stand for. Filled in the order in which files lean on each other.
+
+    ``says`` holds the sentence of each definition and gate; ``titles`` the title of each code of a system with a table;
+    ``written`` each criterion that runs with the entry it was made from, by the criterion's ``id``.
+    """
 
     systems: Mapping[str, CodeSystem] = field(default_factory=dict)
+    code_systems: Mapping[str, CodeSystemEntry] = field(default_factory=dict)
     titles: Mapping[str, Mapping[str, Title]] = field(default_factory=dict)
     value_sets: Mapping[str, ValueSetEntry] = field(default_factory=dict)
     parameters: Mapping[str, ParameterEntry] = field(default_factory=dict)
@@ -28,6 +34,8 @@ class Names:
     definitions: dict[str, Criterion] = field(default_factory=dict)
     moments: dict[str, Moment] = field(default_factory=dict)
     used: set[tuple[str, str]] = field(default_factory=set)
+    says: dict[str, str] = field(default_factory=dict)
+    written: dict[int, tuple[Criterion, Any]] = field(default_factory=dict)
 
     def window(self, name: str) -> Window:
         """A parameter as a length of time. Raises KeyError for an unknown name, ValueError for another unit."""

@@ -577,6 +577,45 @@ class EvidenceEntry(Entry):
     limits: Sentence | None = None
 
 
+class SeedStatementEntry(Entry):
+    """One statement of the text this project was asked to implement, in our own words.
+
+    `printed reference` is the number the text prints beside it; `caveat` what was found when it was checked.
+    """
+
+    says: Sentence
+    class_: Annotated[list[Name], BeforeValidator(_listed), Field(min_length=1)]
+    printed_reference: Annotated[list[int], BeforeValidator(_listed)] = []
+    caveat: Sentence | None = None
+
+
+class SeedFile(Entry):
+    """`seed_statements.yaml`."""
+
+    about: Sentence
+    statements: dict[Annotated[str, Field(pattern=r"^S\d+$")], SeedStatementEntry]
+
+
+class SourceAttributeEntry(Entry):
+    """One attribute that a regulation asks a decision support intervention to disclose.
+
+    `answered by` says where its answer comes from; `used when asking for` the value sets whose use makes it used.
+    """
+
+    says: Sentence
+    answered_by: Literal["evidence", "author", "dates", "date of birth", "value sets", "statement"]
+    used_when_asking_for: list[Name] = []
+    statement: Sentence | None = None
+
+
+class SourceAttributesFile(Entry):
+    """`source_attributes.yaml`."""
+
+    title: Sentence
+    note: Sentence
+    attributes: Annotated[list[SourceAttributeEntry], Field(min_length=1)]
+
+
 class NeedEntry(Entry):
     """One kind of patient data: the prefetch key and query, what it can show, and how a clinician calls it."""
 
@@ -619,6 +658,7 @@ class ServicesFile(Entry):
 
     source: SourceEntry
     services: Annotated[list[ServiceEntry], Field(min_length=1)]
+    groups: dict[Name, Sentence] = {}
     needs: dict[Name, NeedEntry]
     concerns_us: Criteria
     review_grace: Name
