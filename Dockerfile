@@ -2,17 +2,11 @@
 #
 #   docker build -t foot-drop-cds .
 #
-# For a hospital: a clients file, TLS in front, the address that EHRs use, and the data on a volume.
+# Client authentication is not built yet: anybody who can reach the port may call (open mode). A container has to listen on
+# 0.0.0.0, so the service refuses to start unless told; publish it on loopback only.
 #
-#   docker run --read-only --cap-drop ALL --security-opt no-new-privileges \
-#     -p 127.0.0.1:8080:8080 -v foot-drop-data:/data \
-#     -v "$PWD/clients.yaml:/etc/foot-drop-cds/clients.yaml:ro" -e CDS_CLIENTS_FILE=/etc/foot-drop-cds/clients.yaml \
-#     -e CDS_PUBLIC_URL=https://cds.example.org foot-drop-cds
-#
-# To try it on one's own machine: without a clients file anybody may call (open mode), and since a container has to listen
-# on 0.0.0.0 the service refuses to start like that unless told. Publish it on loopback only.
-#
-#   docker run --rm -p 127.0.0.1:8080:8080 -e CDS_ALLOW_OPEN=true foot-drop-cds
+#   docker run --rm --read-only --cap-drop ALL --security-opt no-new-privileges \
+#     -p 127.0.0.1:8080:8080 -v foot-drop-data:/data -e CDS_ALLOW_OPEN=true foot-drop-cds
 #
 # A folder mounted on /data instead of a volume has to belong to 10001:10001. The knowledge is the draft in cards/; it is
 # not clinically approved.

@@ -28,6 +28,9 @@ def main(arguments: list[str] | None = None) -> int:
     except FootDropError as error:
         print(f"cds-service: {error}", file=sys.stderr)
         return 1
+    except BrokenPipeError:  # the reader has seen enough
+        sys.stderr.close()
+        return 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -100,7 +103,10 @@ def _check(options: argparse.Namespace, settings: Settings) -> int:
 def _try(options: argparse.Namespace, settings: Settings) -> int:
     from cds_service.authoring.trying import Attempt, show_cards, show_trace
 
-    at = dt.datetime.fromisoformat(options.at) if options.at else dt.datetime.now(dt.UTC)
+    try:
+        at = dt.datetime.fromisoformat(options.at) if options.at else dt.datetime.now(dt.UTC)
+    except ValueError as error:
+        raise FootDropError(f"--at {options.at}: write a time as 2026-06-15T12:00+02:00") from error
     if at.tzinfo is None:
         at = at.replace(tzinfo=settings.zone)
     attempt = Attempt(settings, load_knowledge(settings.cards_dir), at)
@@ -129,7 +135,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _schema(options: argparse.Namespace, _: Settings) -> int:
-    from cds_service.knowledge.json_schema import write_schemas
+    from cds_service.authoring.json_schema import write_schemas
 
     for path in write_schemas(options.out):
         print(path)

@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from cds_service.app import make_decider
-from cds_service.decision.decide import Decision
+from cds_service.decision.decide import EXTENSION, Decision
 from cds_service.decision.trace import Trace, trace
 from cds_service.decision.words import describe, plain
 from cds_service.domain.situation import Situation
@@ -139,7 +139,9 @@ def _collection(resources: list[dict[str, Any]], kind: str = "collection") -> di
 def show_cards(response: CDSResponse) -> str:
     """The cards as a person reads them."""
     if not response.cards:
-        return "No card: nothing to recommend." + _gaps(response)
+        partial = f"{EXTENSION}.data-gaps" in (response.extension or {})
+        said = "No card, on partial data: see what was not read." if partial else "No card: nothing to recommend."
+        return said + _gaps(response)
     return "\n\n".join(_show_card(number, card) for number, card in enumerate(response.cards, 1)) + _gaps(response)
 
 

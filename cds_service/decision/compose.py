@@ -110,10 +110,13 @@ class Composer:
     def _values(self, evaluation: Evaluation, here: list[Situation], clean: Clean) -> dict[str, str]:
         """The slots' texts, every value from the record made harmless by ``clean``."""
         drafts = dict.fromkeys(clean(s.scope.draft.coding.display) for s in here if s.scope.draft is not None)
-        values = {name: slot_text(slot, here, clean) for name, slot in evaluation.recommendation.slots.items()}
+        not_read = self.knowledge.words.not_read
+        values = {
+            name: slot_text(slot, here, clean, not_read) for name, slot in evaluation.recommendation.slots.items()
+        }
         values["side"] = evaluation.sides.words
         values["draft"] = ", ".join(drafts)
-        values["missing"] = self.needs_in_words(evaluation.shown_gaps)
+        values["missing"] = self.needs_in_words(evaluation.shown_gaps) or self.knowledge.words.unclear
         values["found"] = "; ".join(describe(fact, clean) for fact in evaluation.facts)
         return values
 

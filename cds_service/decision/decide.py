@@ -26,7 +26,6 @@ from cds_service.hooks.response import Card, CDSResponse
 from cds_service.knowledge.knowledge import Knowledge
 
 EXTENSION = "org.example.foot-drop-cds"
-_VITAL = ("patient", "condition")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +50,9 @@ class Decider:
         self._by_hook: Mapping[str, tuple[Recommendation, ...]] = {
             service.hook: knowledge.at_hook(service.hook) for service in knowledge.services
         }
-        self._vital = frozenset(n for n, need in knowledge.vocabulary.needs.items() if need.shows & set(_VITAL))
+        needs = knowledge.vocabulary.needs.items()
+        self._patient_needs = frozenset(name for name, need in needs if "patient" in need.shows)
+        self._vital = self._patient_needs | frozenset(name for name, need in needs if "condition" in need.shows)
 
     def situation(self, hook: str, facts: PatientFacts, now: Now) -> Situation:
         """Where the recommendations of this call are judged."""
@@ -68,16 +69,23 @@ class Decider:
         standing = _in_order(e for e in evaluations if e.standing is Standing.STANDS)
         critical = [e for e in standing if _is_critical_red_flag(e)]
         shown = critical or standing
-        gaps = self._open_needs(evaluations, shown, situation.facts)
+        hanging = self._hanging(evaluations, situation.facts)
+        unnamed = hanging.difference(*(evaluation.shown_gaps for evaluation in shown))
         concerned = bool(shown) or self.knowledge.concerns_us.answer(situation).truth is MET
-        if gaps and (situation.facts.subject is None or (gaps & self._vital and not concerned)):
-            raise PreconditionError(self._missing_keys(gaps, situation.facts))
+        if self._cannot_be_answered(hanging, concerned, situation.facts):
+            raise PreconditionError(self._missing_keys(hanging, situation.facts))
         cards, records = self._cards(shown, situation, context)
-        if gaps and concerned and not critical:
-            cards.append(self.composer.data_gap(gaps))
-        outcome = ("partial" if gaps else "complete") + (" with cards" if shown else " without cards")
-        response = CDSResponse(cards=tuple(cards), extension=self._extension(gaps, situation.facts))
-        return Decision(response, tuple(records), outcome, tuple(sorted(gaps)), evaluations)
+        if unnamed and concerned and not critical:
+            cards.append(self.composer.data_gap(unnamed))
+        outcome = ("partial" if hanging else "complete") + (" with cards" if shown else " without cards")
+        response = CDSResponse(cards=tuple(cards), extension=self._extension(hanging, situation.facts))
+        return Decision(response, tuple(records), outcome, tuple(sorted(hanging)), evaluations)
+
+    def _cannot_be_answered(self, hanging: frozenset[str], concerned: bool, facts: PatientFacts) -> bool:
+        """Without the Patient, whenever something hangs on it; without the Conditions, where nothing concerns us."""
+        if facts.subject is None and hanging & self._patient_needs:
+            return True
+        return bool(hanging & self._vital) and not concerned
 
     def _cards(
         self, shown: list[Evaluation], situation: Situation, context: HookContext
@@ -92,18 +100,13 @@ class Decider:
             records += [_record(e, c, folded.uuid, "folded") for e, c in zip(shown[limit:], rest, strict=True)]
         return cards, records
 
-    def _open_needs(
-        self, evaluations: tuple[Evaluation, ...], shown: list[Evaluation], facts: PatientFacts
-    ) -> frozenset[str]:
-        """The needs on which an answer still hangs, less those that a returned card names and those never asked."""
+    def _hanging(self, evaluations: tuple[Evaluation, ...], facts: PatientFacts) -> frozenset[str]:
+        """The needs on which an answer still hangs, less those that the client said it cannot give."""
         hanging: set[str] = set()
         for evaluation in evaluations:
             if evaluation.standing is not Standing.DOES_NOT_STAND:
                 hanging |= evaluation.missing
-        named: set[str] = set()
-        for evaluation in shown:
-            named |= evaluation.shown_gaps
-        return frozenset(n for n in hanging - named if facts.needs.get(n) is not NeedState.NOT_ASKED)
+        return frozenset(name for name in hanging if facts.needs.get(name) is not NeedState.NOT_ASKED)
 
     def _missing_keys(self, gaps: frozenset[str], facts: PatientFacts) -> list[str]:
         needs = self.knowledge.vocabulary.needs

@@ -65,26 +65,37 @@ def fill(template: str, values: Mapping[str, str]) -> str:
     return template.format_map(values)
 
 
-def slot_text(slot: Slot, situations: list[Situation], clean: Clean) -> str:
-    """A slot's text over the sides or drafts that stand: each value once."""
-    texts = dict.fromkeys(t for t in (_one(slot, s, clean) for s in situations) if t)
-    return " / ".join(texts) or slot.otherwise
+def slot_text(slot: Slot, situations: list[Situation], clean: Clean, not_read: str) -> str:
+    """A slot's text over the sides or drafts that stand, each value once.
+
+    Where there is nothing, what was read is told from what could not be.
+    """
+    if slot.fixed:
+        return slot.fixed
+    found = [_one(slot, situation, clean) for situation in situations]
+    texts = dict.fromkeys(text for text, _ in found if text)
+    unread = any(needs for text, needs in found if not text)
+    return " / ".join(texts) or (not_read if unread else slot.otherwise)
 
 
-def _one(slot: Slot, situation: Situation, clean: Clean) -> str:
-    if slot.moment is not None:
-        when = slot.moment.find(situation).when
-        if when is None:
-            return ""
-        if slot.shows is SlotSource.DAYS_AGO:
-            return str(situation.now.today - when.latest)
-        return planned_day(when, slot.plus.amount, situation).isoformat() if slot.plus else when.text
-    if slot.criterion is None:
-        return ""
-    answer = slot.criterion.answer(situation)
-    if answer.truth is not MET or not answer.facts:
-        return ""
-    return _of_fact(slot.shows, answer.facts[0], clean)
+def _one(slot: Slot, situation: Situation, clean: Clean) -> tuple[str, frozenset[str]]:
+    """The text for one side or draft, and the needs that could not be read for it."""
+    if slot.criterion is not None:
+        answer = slot.criterion.answer(situation)
+        if answer.truth is not MET or not answer.facts:
+            return "", answer.needs
+        return _of_fact(slot.shows, answer.facts[0], clean), answer.needs
+    if slot.moment is None:
+        day = situation.now.today + (slot.plus.amount if slot.plus else 0)
+        return dt.date.fromordinal(day).isoformat(), frozenset()
+    found = slot.moment.find(situation)
+    if found.when is None:
+        return "", found.needs
+    if slot.shows is SlotSource.DAYS_AGO:
+        return str(situation.now.today - found.when.latest), frozenset()
+    if slot.plus is None:
+        return found.when.text, frozenset()
+    return planned_day(found.when, slot.plus.amount, situation).isoformat(), frozenset()
 
 
 def _of_fact(shows: SlotSource, fact: Fact, clean: Clean) -> str:

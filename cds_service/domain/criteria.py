@@ -277,6 +277,8 @@ class Falling:
         return Answer(UNKNOWN, best.facts, missing) if missing else best
 
     def _of_side(self, side: Side, situation: Situation) -> Answer:
+        if not _is_series_clear(self.concepts, side, situation):
+            return DONT_KNOW
         pair = find_fall(self, side, situation)
         if pair is None:
             return NO
@@ -314,6 +316,15 @@ def find_fall(fall: Falling, side: Side, situation: Situation) -> tuple[Finding,
             after = next(f for f in series[index + 1 :] if _value(earlier) - _value(f) >= fall.by_at_least)
             return earlier, after, latest
     return None
+
+
+def _is_series_clear(concepts: tuple[str, ...], side: Side, situation: Situation) -> bool:
+    """Whether it is certain which examination is the latest, and what it showed. Undated ones are passed over."""
+    dated = [
+        f for f in situation.facts.of(Kind.FINDING, concepts) if isinstance(f, Finding) and same_side(f.side, side)
+    ]
+    latest = newest(dated)
+    return len({f.number for f in latest}) < 2 and all(f.number is not None and not f.doubtful for f in latest)
 
 
 def _value(finding: Finding) -> float:
@@ -673,7 +684,7 @@ def has_priority(least: Priority) -> Test:
 
 
 def given_for(concepts: frozenset[str], *, or_no_reason: bool = False) -> Test:
-    """The order's reason is one of these; optionally a blank reason will do. A reason not understood is unknown."""
+    """The order's reason is one of these; optionally a blank reason will do. Words without a code are no such reason."""
 
     def test(fact: Fact, _: Situation) -> Truth:
         if not isinstance(fact, Order):

@@ -71,7 +71,10 @@ class SlotSource(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """A named piece of a card's text, taken from a criterion's facts or from a moment; ``otherwise`` where unknown."""
+    """A named piece of a card's text: from a criterion's facts, from a moment, or ``fixed`` (a parameter in words).
+
+    ``otherwise`` stands where the record says nothing.
+    """
 
     name: str
     shows: SlotSource
@@ -79,6 +82,7 @@ class Slot:
     moment: Moment | None = None
     plus: Window | None = None
     otherwise: str = ""
+    fixed: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from cds_service.knowledge.names import Names
 from cds_service.knowledge.problems import Problems
 from cds_service.knowledge.reading_aloud import aloud
 
+_MEASURES = ("MRC grade", "ratio", "count")
 _PATTERNS = {"both": Side.BOTH, "not stated": Side.UNSPECIFIED}
 
 
@@ -80,15 +81,27 @@ class CriteriaCompiler:
             self.problems.add(self.document, steps, f"the parameter {name!r} {error}", "use a parameter of time")
         return None
 
-    def number(self, name: str | None, steps: Steps) -> float | None:
-        """A parameter that is a number."""
+    def days(self, name: str | None, steps: Steps) -> Window | None:
+        """A parameter that is a number of whole days."""
+        window = self.window(name, steps)
+        if window is not None and window.hours:
+            self.problems.add(self.document, steps, f"the parameter {name!r} is in hours", "use one in days")
+        return window
+
+    def number(self, name: str | None, steps: Steps, units: tuple[str, ...] = ()) -> float | None:
+        """A parameter that is a number, in one of some units."""
         if name is None:
             return None
         self.names.used.add(("parameter", name))
         if name not in self.names.parameters:
             self.problems.unknown(self.document, steps, "parameter", name, self.names.parameters)
             return None
-        return float(self.names.parameters[name].value)
+        parameter = self.names.parameters[name]
+        if units and parameter.unit not in units:
+            self.problems.add(
+                self.document, steps, f"the parameter {name!r} is in {parameter.unit}", f"use {' or '.join(units)}"
+            )
+        return float(parameter.value)
 
     def moment(self, name: str, steps: Steps) -> Any:
         """A named moment; an unknown one is noted."""
@@ -166,7 +179,7 @@ class CriteriaCompiler:
         """What an observation must show."""
         tests: list[run.Test | None] = []
         bounds = {
-            key: self.number(getattr(entry, key), (*steps, key.replace("_", " ")))
+            key: self.number(getattr(entry, key), (*steps, key.replace("_", " ")), _MEASURES)
             for key in ("at_least", "at_most", "below", "equals")
         }
         if any(bound is not None for bound in bounds.values()):
@@ -219,8 +232,8 @@ class CriteriaCompiler:
             aloud(entry, self.names),
             tuple(entry.falling_finding),
             self.names.needs_for("finding", entry.falling_finding),
-            self.number(entry.by_at_least, (*steps, "by at least")) or 0.0,
-            self.window(entry.over_at_most, (*steps, "over at most")) or Window(0),
+            self.number(entry.by_at_least, (*steps, "by at least"), _MEASURES) or 0.0,
+            self.days(entry.over_at_most, (*steps, "over at most")) or Window(0),
             self.window(entry.latest_within, (*steps, "latest within")),
             self.window(entry.both_within, (*steps, "both within")),
             entry.on == "that side",
@@ -287,7 +300,7 @@ class CriteriaCompiler:
             moments = tuple(
                 m for n in wanted.planned_before.latest_of if (m := self.moment(n, (*place, "planned before")))
             )
-            plus = self.window(wanted.planned_before.plus, (*place, "planned before", "plus"))
+            plus = self.days(wanted.planned_before.plus, (*place, "planned before", "plus"))
             tests.append(run.planned_before(moments, plus or Window(0)))
         if wanted.for_:
             tests.append(run.given_for(self.concepts(wanted.for_, (*place, "for"))))
@@ -315,8 +328,8 @@ class CriteriaCompiler:
 
     def age(self, entry: schema.AgeEntry, steps: Steps) -> Criterion:
         """`age`."""
-        low = self.number(entry.age.at_least, (*steps, "age", "at least"))
-        under = self.number(entry.age.under, (*steps, "age", "under"))
+        low = self.number(entry.age.at_least, (*steps, "age", "at least"), ("years",))
+        under = self.number(entry.age.under, (*steps, "age", "under"), ("years",))
         if (low is None) == (under is None):
             self.problems.add(self.document, steps, "give one bound of age", "`at least` or `under`")
         needs = self.names.needs_for("patient", [""])

@@ -248,7 +248,7 @@ class Loader:
                 self.problems.add(
                     document, ("moments", name), "this moment is found nowhere", "`first known of` or `latest of`"
                 )
-            back = criteria.window(moment.look_back_when_unknown, ("moments", name, "look back when unknown"))
+            back = criteria.days(moment.look_back_when_unknown, ("moments", name, "look back when unknown"))
             self.names.moments[name] = NamedMoment(name, moment.says, tuple(s for s in sources if s), back)
         self.names.says = {name: definition.says for name, definition in entry.definitions.items()}
         self.names.says |= {f"gate: {gate.name}": gate.says for gate in entry.gates}

@@ -34,6 +34,7 @@ from cds_service.knowledge.names import Names
 from cds_service.knowledge.problems import Problems
 
 BUILT_IN_SLOTS = frozenset({"side", "found", "draft", "missing"})
+_SLOT_SOURCES = ("value_of", "date_of", "display_of", "date", "days_since", "parameter")
 _SOURCES = {"value_of": SlotSource.FACT_VALUE, "date_of": SlotSource.FACT_DATE, "display_of": SlotSource.FACT_DISPLAY}
 
 
@@ -147,34 +148,34 @@ class RecommendationCompiler:
         return Text(entry.text, self.criteria.compile_all(entry.when, (*steps, "when")))
 
     def _slot(self, name: str, entry: schema.SlotEntry, steps: Steps) -> Slot:
-        given = [
-            key
-            for key in ("value_of", "date_of", "display_of", "date", "days_since")
-            if getattr(entry, key) is not None
-        ]
+        given = [key for key in _SLOT_SOURCES if getattr(entry, key) is not None]
         if len(given) != 1:
-            self.problems.add(
-                self.document,
-                steps,
-                "a slot has exactly one source",
-                "`value of`, `date of`, `display of`, `date` or `days since`",
-            )
-        for key in given:
-            if key in _SOURCES:
-                criterion = self.criteria.compile(getattr(entry, key), (*steps, key.replace("_", " ")))
-                return Slot(name, _SOURCES[key], criterion=criterion, otherwise=entry.otherwise)
-            if key == "days_since":
-                return Slot(
-                    name,
-                    SlotSource.DAYS_AGO,
-                    moment=self.criteria.moment(entry.days_since or "", steps),
-                    otherwise=entry.otherwise,
-                )
-            planned = self._planned(entry.date, (*steps, "date"))
-            if planned:
-                plus = planned.plus if entry.date and entry.date.plus else None
-                return Slot(name, SlotSource.FACT_DATE, moment=planned.moment, plus=plus, otherwise=entry.otherwise)
-        return Slot(name, SlotSource.FACT_DATE, otherwise=entry.otherwise)
+            sources = ", ".join(f"`{key.replace('_', ' ')}`" for key in _SLOT_SOURCES)
+            self.problems.add(self.document, steps, "a slot has exactly one source", sources)
+            return Slot(name, SlotSource.FACT_DATE, otherwise=entry.otherwise)
+        key = given[0]
+        place = (*steps, key.replace("_", " "))
+        if key in _SOURCES:
+            criterion = self.criteria.compile(getattr(entry, key), place)
+            return Slot(name, _SOURCES[key], criterion=criterion, otherwise=entry.otherwise)
+        if key == "parameter":
+            return Slot(name, SlotSource.FACT_VALUE, fixed=self._in_words(entry.parameter or "", place))
+        if key == "days_since":
+            moment = self.criteria.moment(entry.days_since or "", place)
+            return Slot(name, SlotSource.DAYS_AGO, moment=moment, otherwise=entry.otherwise)
+        date = entry.date or schema.DateEntry()
+        moment = self.criteria.moment(date.moment, (*place, "moment")) if date.moment else None
+        plus = self.criteria.days(date.plus, (*place, "plus"))
+        return Slot(name, SlotSource.FACT_DATE, moment=moment, plus=plus, otherwise=entry.otherwise)
+
+    def _in_words(self, name: str, steps: Steps) -> str:
+        """A threshold as a text says it, so that no sentence repeats a number."""
+        self.criteria.number(name, steps)
+        parameter = self.names.parameters.get(name)
+        if parameter is None:
+            return ""
+        unit = "" if parameter.unit in ("ratio", "count") else f" {parameter.unit}"
+        return f"MRC {parameter.value:g}" if parameter.unit == "MRC grade" else f"{parameter.value:g}{unit}"
 
     def _check_texts(self, entry: schema.RecommendationEntry, slots: Mapping[str, Slot]) -> None:
         """Texts may only use slots that exist, and hold no HTML."""
@@ -262,7 +263,7 @@ class RecommendationCompiler:
         if entry is None:
             return None
         moment = self.criteria.moment(entry.moment, (*steps, "moment")) if entry.moment else None
-        return PlannedDate(moment, self.criteria.window(entry.plus, (*steps, "plus")) or Window(0))
+        return PlannedDate(moment, self.criteria.days(entry.plus, (*steps, "plus")) or Window(0))
 
     # ---- references to other files
 

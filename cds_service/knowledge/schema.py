@@ -27,7 +27,7 @@ def _listed(value: Any) -> Any:
 
 
 Name = Annotated[str, Field(min_length=1)]
-Names = Annotated[list[Name], BeforeValidator(_listed), Field(min_length=1)]
+Names = Annotated[list[Name], Field(min_length=1), BeforeValidator(_listed, json_schema_input_type=Name | list[Name])]
 Sentence = Annotated[str, Field(min_length=1)]
 ThatSide = Literal["that side", "any side"]
 HookName = Annotated[str, Field(pattern=r"^[a-z][a-z.-]+$")]
@@ -86,7 +86,7 @@ class Shown(Entry):
 
 
 class FindingEntry(Shown):
-    """Some observation of this kind; a sign is present unless `is` or a number says otherwise."""
+    """Some observation of this kind that shows this: `is`, or a bound."""
 
     finding: Names
 
@@ -284,7 +284,11 @@ CriterionEntry = Annotated[
 ]
 for _entry in (AllOf, AnyOf, NoneOf):
     _entry.model_rebuild()
-Criteria = Annotated[list[CriterionEntry], BeforeValidator(_listed), Field(min_length=1)]
+Criteria = Annotated[
+    list[CriterionEntry],
+    Field(min_length=1),
+    BeforeValidator(_listed, json_schema_input_type=CriterionEntry | list[CriterionEntry]),
+]
 
 
 # ---- a recommendation
@@ -327,6 +331,7 @@ class SlotEntry(Entry):
     display_of: CriterionEntry | None = None
     date: DateEntry | None = None
     days_since: Name | None = None
+    parameter: Name | None = None
     otherwise: str = ""
 
 
@@ -664,7 +669,8 @@ class ServicesFile(Entry):
     review_grace: Name
     data_gap_card: GapCardEntry
     folded_card: GapCardEntry
-    not_seen: Sentence
+    unclear: Sentence
+    not_read: Sentence
     evidence_line: Sentence
     draft_notice: Sentence
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from cds_service.authoring.cases import CaseFile
 from cds_service.knowledge import schema
 
 FILES: dict[str, Any] = {
@@ -23,6 +24,7 @@ FILES: dict[str, Any] = {
     "seed_statements": schema.SeedFile,
     "source_attributes": schema.SourceAttributesFile,
     "code_systems": dict[str, schema.CodeSystemEntry],
+    "cases": CaseFile,
 }
 
 
