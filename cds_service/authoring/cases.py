@@ -31,8 +31,8 @@ def _listed(value: Any) -> Any:
     return value if isinstance(value, list) else [value]
 
 
-Time = Annotated[str, BeforeValidator(_phrase)]
-Offered = Annotated[list[Name], BeforeValidator(_listed)]
+Time = Annotated[str, BeforeValidator(_phrase, json_schema_input_type=str | int)]
+Offered = Annotated[list[Name], BeforeValidator(_listed, json_schema_input_type=Name | list[Name])]
 OfCondition = Literal["active", "recurrence", "relapse", "inactive", "remission", "resolved", "not stated"]
 OfFinding = Literal["final", "amended", "preliminary", "cancelled", "entered-in-error"]
 OfAnythingElse = Literal[

@@ -29,6 +29,7 @@ def _listed(value: Any) -> Any:
 Name = Annotated[str, Field(min_length=1)]
 Names = Annotated[list[Name], Field(min_length=1), BeforeValidator(_listed, json_schema_input_type=Name | list[Name])]
 Sentence = Annotated[str, Field(min_length=1)]
+SidePattern = Literal["both", "one", "not stated"]
 ThatSide = Literal["that side", "any side"]
 HookName = Annotated[str, Field(pattern=r"^[a-z][a-z.-]+$")]
 
@@ -224,7 +225,9 @@ class SidesWithEntry(Entry):
     """On which sides a definition holds."""
 
     sides_with: Name
-    are: Annotated[list[Literal["both", "one", "not stated"]], BeforeValidator(_listed)]
+    are: Annotated[
+        list[SidePattern], BeforeValidator(_listed, json_schema_input_type=SidePattern | list[SidePattern])
+    ]
 
 
 OPERATORS: dict[str, type[Entry]] = {
