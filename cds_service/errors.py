@@ -7,6 +7,7 @@
     │   └── InvalidKnowledgeError    everything that is wrong with cards/, at once
     ├── SettingsError                a CDS_ variable cannot be used
     ├── LedgerError                  the store cannot be opened, read or written
+    ├── ExportError                  the knowledge cannot be written as FHIR resources
     └── RequestError                 this call is refused or cannot be answered
         ├── NotJSONError             the body is not JSON (RFC 8259)
         ├── InvalidRequestError      a member is missing, empty or of the wrong type
@@ -72,6 +73,10 @@ class SettingsError(FootDropError):
 
 class LedgerError(FootDropError):
     """The ledger cannot be opened, read or written. The message names no patient, no value and no password."""
+
+
+class ExportError(FootDropError):
+    """The knowledge cannot be exported as asked; nothing was written."""
 
 
 class RequestError(FootDropError):
