@@ -1,4 +1,4 @@
-"""Two synthetic records: a small one about foot drop, a large one in which the same facts hide among many others."""
+"""Synthetic records: a usual one, one about foot drop, a large one in which the same facts hide among others."""
 
 from __future__ import annotations
 
@@ -16,9 +16,15 @@ _PADDING = "Narrative as an EHR writes it: every value once more, in a table, fo
 Resource = dict[str, Any]
 
 
+def usual() -> bytes:
+    """As most calls are: 12 resources, about 16 KB, nothing of ours, no card."""
+    shares = {"conditions": 5, "observations": 3, "procedures": 1, "diagnosticReports": 1, "serviceRequests": 1}
+    return _call({key: [_other(key, number) for number in range(share)] for key, share in shares.items()})
+
+
 def small() -> bytes:
-    """12 resources, about 17 KB."""
-    return _call({key: list(found) for key, found in _foot_drop().items()})
+    """12 resources, about 16 KB, foot drop among them: as many cards as a call can have."""
+    return _call(_foot_drop())
 
 
 def large(resources: int = 2_000) -> bytes:
@@ -88,7 +94,8 @@ def _other(key: str, number: int) -> Resource:
     kind = {"observations": "Observation", "procedures": "Procedure", "diagnosticReports": "DiagnosticReport"}
     resource = _coded(kind.get(key, "ServiceRequest"), f"x-{number}", _LOINC, _LABS[number % 6], "Something measured")
     if key == "observations":
-        resource |= {"status": "final", "effectiveDateTime": day, "valueQuantity": {"value": number / 7, "unit": "mg/dL"}}
+        resource |= {"status": "final", "effectiveDateTime": day}
+        resource["valueQuantity"] = {"value": number / 7, "unit": "mg/dL"}
     elif key == "procedures":
         resource |= {"status": "completed", "performedDateTime": day}
     elif key == "diagnosticReports":

@@ -19,6 +19,7 @@ from cds_service.api.calls import CallHandler
 from cds_service.api.discovery import discovery_of
 from cds_service.api.errors import on_http_error
 from cds_service.api.middleware import OpenModeGuard, SafeHeaders
+from cds_service.api.openapi import openapi_of
 from cds_service.api.routes import HookRoutes
 from cds_service.decision.compose import Composer
 from cds_service.decision.decide import Decider
@@ -27,9 +28,10 @@ from cds_service.fhir.order_writer import OrderWriter
 from cds_service.fhir.reader import PrefetchReader
 from cds_service.knowledge.knowledge import Knowledge
 from cds_service.knowledge.loader import load_knowledge
+from cds_service.knowledge.pages.content import Exhibits
 from cds_service.ledger import open_ledger
 from cds_service.settings import Settings, is_loopback
-from cds_service.web.pages import CONTENT_SECURITY_POLICY, card_page, start_page
+from cds_service.web.pages import CONTENT_SECURITY_POLICY, Pages, start_page
 
 _LARGE_CALLS_AT_ONCE = 2  # more would only take the interpreter from the small calls
 _NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}  # exceptions would go with it
@@ -48,8 +50,15 @@ def utc_now() -> dt.datetime:
     return dt.datetime.now(dt.UTC)
 
 
-def create_app(settings: Settings, clock: Callable[[], dt.datetime] = utc_now) -> FastAPI:
-    """The service. Raises KnowledgeError where ``cards/`` cannot be used: a broken service does not start."""
+def create_app(
+    settings: Settings,
+    clock: Callable[[], dt.datetime] = utc_now,
+    exhibits: Callable[[Knowledge], Exhibits] | None = None,
+) -> FastAPI:
+    """The service. Raises KnowledgeError where ``cards/`` cannot be used: a broken service does not start.
+
+    ``exhibits`` plays the cases for the pages behind the cards; without it those pages show none.
+    """
     knowledge = load_knowledge(settings.cards_dir)
     decider, reader = make_decider(settings, knowledge)
     ledger = open_ledger(settings.database_url)
@@ -62,9 +71,13 @@ def create_app(settings: Settings, clock: Callable[[], dt.datetime] = utc_now) -
         lifespan=_lifespan(ledger, large_calls),
         docs_url=None,
         redoc_url=None,
+        openapi_url=None,  # its own description would know of no hook
         telemetry=_NO_TELEMETRY,
     )
-    _add_pages(app, knowledge)
+    pages = Pages(knowledge, exhibits(knowledge) if exhibits else None)
+    _add_pages(app, knowledge, pages, lambda: clock().astimezone(settings.zone).date())
+    description = openapi_of(knowledge)
+    app.add_route("/openapi.json", lambda _: JSONResponse(description), methods=["GET"])
     app.add_exception_handler(HTTPException, on_http_error)
     # the last one added is the first to see a request
     app.add_middleware(HookRoutes, calls=calls, discovery=discovery_of(knowledge))
@@ -93,9 +106,8 @@ def _lifespan(ledger: Ledger, large_calls: Executor) -> Callable[[FastAPI], Abst
     return lifespan
 
 
-def _add_pages(app: FastAPI, knowledge: Knowledge) -> None:
+def _add_pages(app: FastAPI, knowledge: Knowledge, pages: Pages, today: Callable[[], dt.date]) -> None:
     """What is no hook: pages for people, and health for whoever runs the service."""
-    by_id = {recommendation.id: recommendation for recommendation in knowledge.recommendations}
     page_headers = {"content-security-policy": CONTENT_SECURITY_POLICY, "cache-control": "no-store"}
 
     async def live(_: Request) -> Response:
@@ -107,13 +119,13 @@ def _add_pages(app: FastAPI, knowledge: Knowledge) -> None:
     async def start(_: Request) -> Response:
         return HTMLResponse(start_page(knowledge), headers=page_headers)
 
-    async def card(request: Request) -> Response:
-        found = by_id.get(request.path_params["recommendation_id"])
+    def about_cards(request: Request) -> Response:  # not async: the first look at a page plays a case
+        found = pages.find(request.path_params["page"], today())
         if found is None:
             raise HTTPException(404)
-        return HTMLResponse(card_page(knowledge, found), headers=page_headers)
+        return Response(found.body, media_type=found.media_type, headers=page_headers)
 
     app.add_route("/health/live", live, methods=["GET"])
     app.add_route("/health/ready", ready, methods=["GET"])
-    app.add_route("/cards/{recommendation_id}", card, methods=["GET"])
+    app.add_route("/cards/{page}", about_cards, methods=["GET"])
     app.add_route("/", start, methods=["GET"])

@@ -1,4 +1,4 @@
-"""The command line: ``cds-service serve | check | try | schema``."""
+"""The command line: ``cds-service serve | check | try | schema | render | export``."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import datetime as dt
 import json
 import logging
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from cds_service.errors import FootDropError, InvalidKnowledgeError, KnowledgeEr
 from cds_service.knowledge.loader import load_knowledge
 from cds_service.settings import Settings, read_settings
 from cds_service.web.pages import NOT_APPROVED
+
+DEFAULT_BASE_URL = "https://foot-drop-cds.example.org/fhir"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -58,6 +61,20 @@ def _parser() -> argparse.ArgumentParser:
     schema = commands.add_parser("schema", help="write the JSON Schemas that editors use for cards/")
     schema.add_argument("--out", type=Path, required=True, metavar="DIR")
     schema.set_defaults(command=_schema)
+
+    render = commands.add_parser("render", help="write the pages that a committee reads and signs, as HTML and JSON")
+    render.add_argument("--out", type=Path, metavar="DIR", help="where the pages go")
+    render.add_argument("--safety", type=Path, metavar="FILE", help="renew the generated part of the safety file")
+    render.add_argument("--on", type=dt.date.fromisoformat, metavar="DATE", help="the day of the pages; default: today")
+    render.set_defaults(command=_render)
+
+    export = commands.add_parser("export", help="write the knowledge as FHIR R4 resources, to read and compare")
+    export.add_argument("--out", type=Path, required=True, metavar="DIR")
+    export.add_argument("--base-url", default=DEFAULT_BASE_URL, help=f"of the URLs; default: {DEFAULT_BASE_URL}")
+    export.add_argument(
+        "--date", type=dt.date.fromisoformat, help="of the resources; default: the newest date in the knowledge"
+    )
+    export.set_defaults(command=_export)
     return parser
 
 
@@ -65,11 +82,12 @@ def _serve(_: argparse.Namespace, settings: Settings) -> int:
     import uvicorn
 
     from cds_service.app import create_app
+    from cds_service.authoring.exhibits import CaseExhibits
 
     logging.basicConfig(
         level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr
     )
-    app = create_app(settings)
+    app = create_app(settings, exhibits=partial(CaseExhibits, settings))
     where = f"allowed on {settings.host}" if settings.allow_open else "loopback only"
     print(
         f"Discovery:  {settings.base_url}/cds-services\n"
@@ -139,6 +157,36 @@ def _schema(options: argparse.Namespace, _: Settings) -> int:
 
     for path in write_schemas(options.out):
         print(path)
+    return 0
+
+
+def _render(options: argparse.Namespace, settings: Settings) -> int:
+    from cds_service.authoring.exhibits import CaseExhibits
+    from cds_service.knowledge.pages.limits import with_limits
+    from cds_service.web.pages import Pages, write
+
+    if not options.out and not options.safety:
+        raise FootDropError("say what to write: --out DIR, or --safety FILE")
+    knowledge = load_knowledge(settings.cards_dir)
+    if options.out:
+        today = options.on or dt.datetime.now(settings.zone).date()
+        written = list(write(Pages(knowledge, CaseExhibits(settings, knowledge)), options.out, today))
+        print(f"{options.out / 'index.html'}: {len(written)} files. {NOT_APPROVED}")
+    if options.safety:
+        text = options.safety.read_text(encoding="utf-8")
+        options.safety.write_text(with_limits(text, knowledge, str(options.safety)), encoding="utf-8")
+        print(options.safety)
+    return 0
+
+
+def _export(options: argparse.Namespace, settings: Settings) -> int:
+    from cds_service.fhir.export.bundle import export_knowledge, write
+
+    exported = export_knowledge(settings.cards_dir, options.base_url, options.date)
+    written = list(write(exported, options.out))
+    print(f"{written[0]}: {len(written) - 1} resources, each in a file of its own as well. {NOT_APPROVED}")
+    for path in sorted(set(options.out.glob("*.json")) - set(written)):
+        print(f"warning: {path} is not of this export", file=sys.stderr)
     return 0
 
 

@@ -42,8 +42,8 @@ class Settings(BaseSettings):
     )
     database_url: str = Field(
         "sqlite:///foot-drop-cds.sqlite3",
-        description="Where calls and feedback are kept: sqlite:///relative/path, sqlite:////absolute/path, or sqlite:// "
-        "for memory.",
+        description="Where calls and feedback are kept: sqlite:///relative/path, sqlite:////absolute/path, "
+        "or sqlite:// for memory.",
     )
     allow_open: bool = Field(
         False, description="Allow open mode (no client is authenticated) on an address that is not loopback."

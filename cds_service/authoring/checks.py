@@ -31,7 +31,8 @@ def _error(problems: Problems, file: str, key: str, problem: str, remedy: str) -
 def _check_summary(recommendation: Recommendation, problems: Problems) -> None:
     """The summary stays below the limit with the longest values its slots can take (CARD-2)."""
     longest = {
-        name: slot.fixed or "x" * max(_LONGEST[slot.shows], len(slot.otherwise)) for name, slot in recommendation.slots.items()
+        name: slot.fixed or "x" * max(_LONGEST[slot.shows], len(slot.otherwise))
+        for name, slot in recommendation.slots.items()
     }
     longest |= {"side": "x" * _LONGEST_SIDE, "draft": "x" * 60, "found": "x" * 140, "missing": "x" * 140}
     length = len(recommendation.summary.format_map(longest))

@@ -19,6 +19,7 @@ from cds_service.app import make_decider
 from cds_service.decision.decide import EXTENSION, Decision
 from cds_service.decision.trace import Trace, trace
 from cds_service.decision.words import describe, plain
+from cds_service.domain.recommendations import Recommendation
 from cds_service.domain.situation import Situation
 from cds_service.domain.times import Now
 from cds_service.errors import FootDropError
@@ -39,7 +40,12 @@ class Tried:
 
     decision: Decision
     situation: Situation
-    traces: tuple[Trace, ...]
+    recommendations: tuple[Recommendation, ...]
+
+    @property
+    def traces(self) -> tuple[Trace, ...]:
+        """Why and why not, for every recommendation of the hook."""
+        return tuple(trace(recommendation, self.situation) for recommendation in self.recommendations)
 
     @property
     def response(self) -> CDSResponse:
@@ -113,8 +119,8 @@ class Attempt:
         context = parse_context(call.hook, call.context)
         now = Now.of(self.at, self.zone)
         situation = self.decider.situation(call.hook, self.reader.read(call, context, now), now)
-        traces = tuple(trace(r, situation) for r in self.knowledge.at_hook(call.hook))
-        return Tried(self.decider.decide(context, situation), situation, traces)
+        decision = self.decider.decide(context, situation)
+        return Tried(decision, situation, self.knowledge.at_hook(call.hook))
 
 
 def resources_of(data: dict[str, Any]) -> list[dict[str, Any]]:

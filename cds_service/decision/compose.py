@@ -148,10 +148,11 @@ class Composer:
             stands = [s for s in here if offered.when is None or offered.when.answer(s).truth is MET]
             if not stands or self._is_refused(offered, stands):
                 continue
-            actions = tuple(self._actions(offered, stands, context, values))
+            words = {**values, "side": _sides_of(stands).words}
+            actions = tuple(self._actions(offered, stands, context, words))
             if actions:
                 yield Suggestion(
-                    label=fill(offered.label, values),
+                    label=fill(offered.label, words),
                     uuid=str(uuid.uuid4()),
                     is_recommended=offered.recommended,
                     actions=actions,
@@ -204,9 +205,6 @@ class Composer:
     ) -> dict[str, Any]:
         if action.orderable is None:
             raise ValueError("a create action has an orderable: the compiler refuses it otherwise")
-        side = Side.UNSPECIFIED
-        for situation in stands:
-            side |= situation.scope.side or Side.UNSPECIFIED
         reasons = _reasons(action, stands)
         references = tuple(r.reference for r in reasons if r.reference.startswith(_REASON_TYPES))
         return self.writer.create(
@@ -215,7 +213,7 @@ class Composer:
                 patient_id=context.patient_id,
                 encounter_id=context.encounter_id,
                 requester=context.user_id,
-                side=side if action.orderable.sided else Side.UNSPECIFIED,
+                side=_sides_of(stands) if action.orderable.sided else Side.UNSPECIFIED,
                 reasons=references,
                 reason_codings=tuple(dict.fromkeys(reason.coding for reason in reasons)),
                 priority=action.priority,
@@ -272,6 +270,14 @@ def _cut(summary: str) -> str:
 def markdown_line(text: str) -> str:
     """A summary inside a list: harmless, not cut."""
     return text.replace("<", "&lt;").replace("*", "\\*").replace("_", "\\_").replace("[", "\\[")
+
+
+def _sides_of(stands: list[Situation]) -> Side:
+    """The sides for which a suggestion is offered: where it has conditions of its own, not always all of the card's."""
+    side = Side.UNSPECIFIED
+    for situation in stands:
+        side |= situation.scope.side or Side.UNSPECIFIED
+    return side
 
 
 def _drafts(action: OfferedAction, stands: list[Situation]) -> Iterable[tuple[Order, Situation]]:

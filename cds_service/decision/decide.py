@@ -70,7 +70,7 @@ class Decider:
         critical = [e for e in standing if _is_critical_red_flag(e)]
         shown = critical or standing
         hanging = self._hanging(evaluations, situation.facts)
-        unnamed = hanging.difference(*(evaluation.shown_gaps for evaluation in shown))
+        unnamed = hanging.difference(*(evaluation.shown_gaps for evaluation in shown[: self.max_cards or None]))
         concerned = bool(shown) or self.knowledge.concerns_us.answer(situation).truth is MET
         if self._cannot_be_answered(hanging, concerned, situation.facts):
             raise PreconditionError(self._missing_keys(hanging, situation.facts))

@@ -39,7 +39,7 @@ class Trace:
 
 def trace(recommendation: Recommendation, situation: Situation) -> Trace:
     """Every criterion of one recommendation. Where nothing is there to judge, what was looked for is shown."""
-    scopes, _ = scopes_of(recommendation, situation)
+    scopes = scopes_of(recommendation, situation).judged
     traced = tuple((scope, tuple(_lines(recommendation, situation.narrowed(scope)))) for scope in scopes)
     if not traced and recommendation.for_each and recommendation.for_each.sides_with:
         lines = tuple(_walk(recommendation.for_each.sides_with, situation, "for each", 0))

@@ -73,8 +73,9 @@ class CodeTable:
         return self._systems.get(uri) or self._systems.get(_unversioned(uri))
 
     def everything(self) -> Iterator[tuple[CodeSystem, str, Meaning, bool]]:
-        """Every code that is recognised: its system, the code as the table spells it, one meaning, and whether every
-        code below it means the same.
+        """Every code that is recognised, once for each meaning.
+
+        Its system, the code as the table spells it, the meaning, and whether every code below it means the same.
         """
         for tables in (self._plain, self._dotted):
             for uri, codes in tables.items():

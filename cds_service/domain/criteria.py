@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from cds_service.domain.facts import (
     Certainty,
@@ -132,6 +133,19 @@ class Definition:
 # ---- criteria over records
 
 
+class Ends(NamedTuple):
+    """The ends of some conditions, and the needs that can show them."""
+
+    concepts: tuple[str, ...]
+    needs: frozenset[str]
+
+
+def _open_beside(moments: Iterable[Moment], ends: Ends | None, situation: Situation) -> frozenset[str]:
+    """The needs that leave open what a record is compared with: its moments, and the ends of conditions."""
+    open_needs = situation.facts.missing(ends.needs) if ends else _NOTHING
+    return open_needs.union(*(moment.find(situation).needs for moment in moments))
+
+
 @dataclass(slots=True)
 class Records:
     """Some record of one kind and concept that passes every test. ``that_side`` asks for the side being judged."""
@@ -143,6 +157,7 @@ class Records:
     tests: tuple[Test, ...] = ()
     that_side: bool = False
     moments: tuple[Moment, ...] = ()
+    ends: Ends | None = None
 
     def answer(self, situation: Situation) -> Answer:
         """Judge each candidate record, then what could not be read."""
@@ -161,9 +176,9 @@ class Records:
         if truth is MET:
             return Answer(MET, tuple(found))
         missing = facts.missing(self.needs)
-        if missing or truth is UNKNOWN:
-            return Answer(UNKNOWN, tuple(found), missing)
-        return NO
+        if truth is UNKNOWN:
+            missing |= _open_beside(self.moments, self.ends, situation)
+        return Answer(UNKNOWN, tuple(found), missing) if missing or truth is UNKNOWN else NO
 
     def parts(self) -> tuple[Criterion, ...]:
         """A criterion over records has no parts."""
@@ -189,7 +204,7 @@ class Latest:
     needs: frozenset[str]
     shows: tuple[Test, ...]
     window: Window | None = None
-    newer_than_end_of: tuple[str, ...] = ()
+    ends: Ends | None = None
     that_side: bool = False
     since: Moment | None = None
 
@@ -204,11 +219,12 @@ class Latest:
         findings = [f for f in situation.facts.of(Kind.FINDING, self.concepts) if isinstance(f, Finding)]
         if not findings:
             return Answer(UNKNOWN, (), missing) if missing else NO
-        side = situation.scope.side if self.that_side else None
-        sides = (side,) if side is not None else (Side.RIGHT, Side.LEFT)
+        sides = _each_side(situation.scope.side if self.that_side else None)
         best = max((self._of_side(findings, each, situation) for each in sides), key=lambda a: a.truth)
         if missing:  # a newer one may exist that we could not read
             return Answer(UNKNOWN, best.facts, missing)
+        if best.truth is UNKNOWN:
+            return best._replace(needs=_open_beside(self.moments, self.ends, situation))
         return best
 
     def _of_side(self, findings: list[Finding], side: Side, situation: Situation) -> Answer:
@@ -224,13 +240,18 @@ class Latest:
         truth = self.window.holds(finding.when, situation.now) if self.window else MET
         if self.since:
             truth = min(truth, dated_since(self.since)(finding, situation))
-        if truth is not NOT_MET and self.newer_than_end_of:
-            truth = min(truth, _newer_than_end(finding, side, self.newer_than_end_of, situation))
+        if truth is not NOT_MET and self.ends:
+            truth = min(truth, _newer_than_end(finding, side, self.ends, situation))
         return truth if truth is NOT_MET else min(truth, _judge(finding, self.shows, situation))
 
     def parts(self) -> tuple[Criterion, ...]:
         """A criterion over records has no parts."""
         return ()
+
+
+def _each_side(side: Side | None) -> tuple[Side, ...]:
+    """The sides to look at one by one: the one being judged, or both where it is both, any, or not stated."""
+    return (side,) if side in (Side.RIGHT, Side.LEFT) else (Side.RIGHT, Side.LEFT)
 
 
 def newest(findings: Iterable[Finding]) -> tuple[Finding, ...]:
@@ -246,10 +267,10 @@ def newest(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     return tuple(contenders)
 
 
-def _newer_than_end(finding: Fact, side: Side, concepts: tuple[str, ...], situation: Situation) -> Truth:
-    """Whether the finding is of a later day than every end of these conditions on that side."""
-    truth = MET
-    for fact in situation.facts.of(Kind.CONDITION, concepts):
+def _newer_than_end(finding: Fact, side: Side, ends: Ends, situation: Situation) -> Truth:
+    """Whether the finding is of a later day than every end of these conditions on that side, also one not read."""
+    truth = UNKNOWN if situation.facts.missing(ends.needs) else MET
+    for fact in situation.facts.of(Kind.CONDITION, ends.concepts):
         if isinstance(fact, Condition) and same_side(fact.side, side) and fact.active is not MET:
             truth = min(truth, before(fact.ended, finding.when))
     return truth
@@ -270,8 +291,7 @@ class Falling:
 
     def answer(self, situation: Situation) -> Answer:
         """Compare the latest examination with those before it, side by side."""
-        side = situation.scope.side if self.that_side else None
-        sides = (side,) if side is not None else (Side.RIGHT, Side.LEFT)
+        sides = _each_side(situation.scope.side if self.that_side else None)
         best = max((self._of_side(each, situation) for each in sides), key=lambda a: a.truth)
         missing = situation.facts.missing(self.needs)
         return Answer(UNKNOWN, best.facts, missing) if missing else best
@@ -340,6 +360,9 @@ def _apart(earlier: Finding, latest: Finding) -> int:
 # ---- criteria over the call and the patient
 
 
+_PATTERNS = frozenset((Side.UNSPECIFIED, Side.RIGHT, Side.LEFT, Side.BOTH))
+
+
 @dataclass(slots=True)
 class SidesWith:
     """Which sides a definition holds on: both, one, or not stated."""
@@ -350,31 +373,56 @@ class SidesWith:
 
     def answer(self, situation: Situation) -> Answer:
         """Judge the definition for each side."""
-        sides, facts, needs = affected_sides(self.definition, situation)
+        sides, facts, open_sides, needs = affected_sides(self.definition, situation)
         pattern = Side.BOTH if len(sides) == 2 else (sides[0] if sides else None)
-        if pattern is not None and pattern in self.wanted:
+        possible: set[Side | None] = {pattern}
+        if not open_sides and self._holds_unnamed(sides, situation):  # what was not read may name that side
+            needs = situation.facts.missing(_needs_inside(self.definition))
+        if open_sides or needs:
+            possible |= {Side.BOTH} if pattern in (Side.RIGHT, Side.LEFT) else _PATTERNS
+        if possible <= self.wanted:
             return Answer(MET, facts)
-        if needs is None:
-            return NO
-        return Answer(UNKNOWN, facts, needs)
+        return Answer(UNKNOWN, facts, needs) if possible & self.wanted else NO
+
+    def _holds_unnamed(self, named: tuple[Side, ...], situation: Situation) -> bool:
+        """Whether it holds on a side that no record names."""
+        others = (side for side in (Side.RIGHT, Side.LEFT) if side not in named)
+        scope = situation.scope
+        return any(
+            self.definition.answer(situation.narrowed(scope._replace(side=side))).truth is MET for side in others
+        )
 
     def parts(self) -> tuple[Criterion, ...]:
         """The definition judged on each side."""
         return (self.definition,)
 
 
-def affected_sides(
-    definition: Criterion, situation: Situation
-) -> tuple[tuple[Side, ...], tuple[Fact, ...], frozenset[str] | None]:
-    """The sides on which a definition is met, its facts, and, where a further side is unknown, the needs for it.
+def _needs_inside(criterion: Criterion) -> frozenset[str]:
+    """Every need that a criterion or a part of it can hang on."""
+    own: frozenset[str] = getattr(criterion, "needs", _NOTHING)
+    return own.union(*(_needs_inside(part) for part in criterion.parts()))
+
+
+class AffectedSides(NamedTuple):
+    """The sides on which a definition is met, with its facts; those on which it is unknown, with the needs for them."""
+
+    sides: tuple[Side, ...]
+    facts: tuple[Fact, ...]
+    open_sides: tuple[Side, ...]
+    needs: frozenset[str]
+
+
+def affected_sides(definition: Criterion, situation: Situation) -> AffectedSides:
+    """On which sides a definition is met, and on which it is unknown.
 
     A side counts when a fact names it. Facts that name no side make the one side "not stated", unless another fact
-    names the side meant. None instead of needs says that nothing is left open.
+    names the side meant.
     """
     sides: list[Side] = []
+    open_sides: list[Side] = []
     facts: tuple[Fact, ...] = ()
-    open_needs: frozenset[str] | None = None
     unnamed: tuple[Fact, ...] = ()
+    needs = _NOTHING
     for side in (Side.RIGHT, Side.LEFT):
         answer = definition.answer(situation.narrowed(situation.scope._replace(side=side)))
         if answer.truth is MET and any(fact.side & side for fact in answer.facts):
@@ -383,10 +431,11 @@ def affected_sides(
         elif answer.truth is MET:
             unnamed = answer.facts
         elif answer.truth is UNKNOWN:
-            open_needs = (open_needs or _NOTHING) | answer.needs
+            open_sides.append(side)
+            needs |= answer.needs
     if unnamed and not sides:
-        return (Side.UNSPECIFIED,), unnamed, open_needs
-    return tuple(sides), facts, open_needs
+        return AffectedSides((Side.UNSPECIFIED,), unnamed, tuple(open_sides), needs)
+    return AffectedSides(tuple(sides), facts, tuple(open_sides), needs)
 
 
 @dataclass(slots=True)
@@ -457,7 +506,7 @@ class Age:
     def answer(self, situation: Situation) -> Answer:
         """Judge by the date of birth; without one it is unknown."""
         subject = situation.facts.subject
-        if subject is None:
+        if subject is None or subject.birth is None:
             return Answer(UNKNOWN, (), self.needs)
         if self.at_least is not None:
             truth = age_at_least(subject.birth, self.at_least, situation.now)
@@ -591,7 +640,8 @@ def dated_since(moment: Moment) -> Test:
             return MET
         if fact.when is None:
             return NOT_MET
-        return since(fact.when, moment.find(situation, for_look_back=True).when)
+        found = moment.find(situation, for_look_back=True)
+        return UNKNOWN if found.needs else since(fact.when, found.when)
 
     return test
 
@@ -648,11 +698,11 @@ def means_none_of(concepts: frozenset[str]) -> Test:
     return test
 
 
-def newer_than_end(concepts: tuple[str, ...]) -> Test:
+def newer_than_end(ends: Ends) -> Test:
     """The observation is of a later day than every end of these conditions on its side."""
 
     def test(fact: Fact, situation: Situation) -> Truth:
-        return _newer_than_end(fact, fact.side, concepts, situation)
+        return _newer_than_end(fact, fact.side, ends, situation)
 
     return test
 
@@ -684,7 +734,7 @@ def has_priority(least: Priority) -> Test:
 
 
 def given_for(concepts: frozenset[str], *, or_no_reason: bool = False) -> Test:
-    """The order's reason is one of these; optionally a blank reason will do. Words without a code are no such reason."""
+    """The order's reason is one of these, or optionally blank. Words without a code are no such reason."""
 
     def test(fact: Fact, _: Situation) -> Truth:
         if not isinstance(fact, Order):

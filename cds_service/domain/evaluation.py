@@ -77,16 +77,25 @@ class Evaluation:
         return frozenset().union(*(verdict.needs for verdict in self.verdicts))
 
 
-def scopes_of(recommendation: Recommendation, situation: Situation) -> tuple[tuple[Scope, ...], frozenset[str] | None]:
-    """What the recommendation judges one by one, and the needs that leave a further one open (None: nothing open)."""
+class Scopes(NamedTuple):
+    """What a recommendation judges one by one; and the sides of which nobody knows whether it speaks of them."""
+
+    judged: tuple[Scope, ...]
+    left_open: tuple[Scope, ...] = ()
+    needs: frozenset[str] = _NOTHING
+
+
+def scopes_of(recommendation: Recommendation, situation: Situation) -> Scopes:
+    """The sides or drafts that a recommendation speaks of, and the sides that are left open."""
     each = recommendation.for_each
     if each is None:
-        return (WHOLE_PATIENT,), None
+        return Scopes((WHOLE_PATIENT,))
     if each.sides_with is not None:
-        sides, _, open_needs = affected_sides(each.sides_with, situation)
-        return tuple(Scope(side=side) for side in sides), open_needs
+        found = affected_sides(each.sides_with, situation)
+        judged, left_open = (tuple(Scope(side=side) for side in sides) for sides in (found.sides, found.open_sides))
+        return Scopes(judged, left_open, found.needs)
     drafts = (f for f in situation.facts.of(Kind.ORDER, each.drafted) if isinstance(f, Order) and f.judged)
-    return tuple(Scope(side=draft.side, draft=draft) for draft in drafts), None
+    return Scopes(tuple(Scope(side=draft.side, draft=draft) for draft in drafts))
 
 
 def judge(recommendation: Recommendation, scope: Scope, situation: Situation) -> Verdict:
@@ -118,23 +127,27 @@ def _exclusions(recommendation: Recommendation) -> Iterator[Exclusion]:
     yield from recommendation.unless
 
 
+def _open(verdict: Verdict, needs: frozenset[str]) -> Verdict:
+    """The verdict on a side that may not be affected at all: what silences it there settles it, nothing else does."""
+    if verdict.standing is Standing.DOES_NOT_STAND:
+        return verdict
+    return verdict._replace(standing=Standing.UNKNOWN, needs=verdict.needs | needs)
+
+
 def evaluate(recommendation: Recommendation, situation: Situation) -> Evaluation:
     """Judge every side or draft and put the verdicts together."""
-    scopes, open_needs = scopes_of(recommendation, situation)
-    verdicts = [judge(recommendation, scope, situation) for scope in scopes]
+    scopes = scopes_of(recommendation, situation)
+    verdicts = [judge(recommendation, scope, situation) for scope in scopes.judged]
+    verdicts += [_open(judge(recommendation, scope, situation), scopes.needs) for scope in scopes.left_open]
     standing = tuple(v for v in verdicts if v.standing is Standing.STANDS)
     missing = _NOTHING.union(*(v.needs for v in verdicts if v.standing is not Standing.DOES_NOT_STAND))
-    if open_needs:
-        missing |= open_needs
     if standing:
         return Evaluation(
             recommendation, Standing.STANDS, standing, missing, _indicator(recommendation, standing, situation)
         )
     states = {v.standing for v in verdicts}
-    if Standing.UNKNOWN in states or open_needs is not None:
-        state = Standing.UNKNOWN
-    else:
-        state = Standing.WITHHELD if Standing.WITHHELD in states else Standing.DOES_NOT_STAND
+    ranked = (Standing.UNKNOWN, Standing.WITHHELD)
+    state = next((one for one in ranked if one in states), Standing.DOES_NOT_STAND)
     return Evaluation(recommendation, state, (), missing, recommendation.indicator)
 
 

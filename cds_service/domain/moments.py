@@ -72,7 +72,7 @@ class FallOf:
             pair = find_fall(self.fall, each, situation)
             if pair:
                 return MomentAnswer(pair[1].when, (pair[1],))
-        return MomentAnswer(None)
+        return MomentAnswer(None, (), situation.facts.missing(self.fall.needs))
 
 
 @dataclass(slots=True)
@@ -111,10 +111,11 @@ class NamedMoment:
         return found
 
     def _first(self, situation: Situation) -> MomentAnswer:
-        needs: frozenset[str] = frozenset()
+        """A later source stands in for one that knows no date, not for one that could not be read."""
         for source in self.sources:
             found = source.find(situation)
             if found.when is not None:
                 return found
-            needs |= found.needs
-        return MomentAnswer(None, (), needs)
+            if found.needs:
+                return MomentAnswer(None, (), found.needs)
+        return MomentAnswer(None)

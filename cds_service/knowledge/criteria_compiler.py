@@ -196,13 +196,19 @@ class CriteriaCompiler:
         tests = self.shown(entry, steps)
         if not tests:
             self.problems.add(
-                self.document, steps, "what must the finding show?", "add `is: finding present`, or a bound"
+                self.document, steps, "what must the finding show?", "add `is`, or a bound"
             )
         tests += self._windows(entry, steps, {"within": run.dated})
         tests.append(self.since(entry.since, steps))
         if entry.newer_than_the_end_of:
-            tests.append(run.newer_than_end(tuple(sorted(self.concepts(entry.newer_than_the_end_of, steps)))))
-        return self.records(entry, steps, Kind.FINDING, entry.finding, tests, entry.on == "that side")
+            tests.append(run.newer_than_end(self._ends(entry, steps)))
+        compiled = self.records(entry, steps, Kind.FINDING, entry.finding, tests, entry.on == "that side")
+        compiled.ends = self._ends(entry, steps) if entry.newer_than_the_end_of else None
+        return compiled
+
+    def _ends(self, entry: schema.Shown, steps: Steps) -> run.Ends:
+        concepts = sorted(self.concepts(entry.newer_than_the_end_of, (*steps, "newer than the end of")))
+        return run.Ends(tuple(concepts), self.names.needs_for("condition", concepts))
 
     def latest_finding(self, entry: schema.LatestFindingEntry, steps: Steps) -> Criterion:
         """`latest finding`."""
@@ -220,7 +226,7 @@ class CriteriaCompiler:
             self.names.needs_for("finding", entry.latest_finding),
             tuple(test for test in tests if test is not None),
             self.window(entry.within, (*steps, "within")),
-            tuple(sorted(self.concepts(entry.newer_than_the_end_of, steps))),
+            self._ends(entry, steps) if entry.newer_than_the_end_of else None,
             entry.on == "that side",
             self.moment(entry.since, (*steps, "since")) if entry.since else None,
         )

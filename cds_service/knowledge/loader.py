@@ -1,6 +1,7 @@
 """Reads all of ``cards/`` in the order in which its files lean on each other, and compiles it.
 
-    code systems → value sets → parameters, orderables, reasons, evidence → services, seed → definitions → recommendations
+    code systems → value sets → parameters, orderables, reasons, evidence → services, seed → definitions →
+    recommendations
 
 Nothing is guessed and nothing is skipped: if anything is wrong, every problem is reported and nothing is served.
 """
@@ -249,7 +250,9 @@ class Loader:
                     document, ("moments", name), "this moment is found nowhere", "`first known of` or `latest of`"
                 )
             back = criteria.days(moment.look_back_when_unknown, ("moments", name, "look back when unknown"))
-            self.names.moments[name] = NamedMoment(name, moment.says, tuple(s for s in sources if s), back)
+            named = NamedMoment(name, moment.says, tuple(s for s in sources if s), back)
+            self.names.moments[name] = named
+            self.names.written[id(named)] = named, moment
         self.names.says = {name: definition.says for name, definition in entry.definitions.items()}
         self.names.says |= {f"gate: {gate.name}": gate.says for gate in entry.gates}
         for name in entry.definitions:
@@ -257,7 +260,9 @@ class Loader:
 
     def _source(self, criteria: CriteriaCompiler, entry: schema.MomentSource, steps: Steps) -> Source | None:
         if entry.fall:
-            return FallOf(criteria.falling(entry.fall, (*steps, "fall")))
+            fall = criteria.falling(entry.fall, (*steps, "fall"))
+            self.names.written[id(fall)] = fall, entry.fall
+            return FallOf(fall)
         for key in ("earliest_date_of", "latest_date_of", "earliest_recording_of", "latest_recording_of"):
             value = getattr(entry, key)
             if value is None:

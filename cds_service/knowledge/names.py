@@ -19,7 +19,7 @@ class Names:
     """What names stand for. Filled in the order in which files lean on each other.
 
     ``says`` holds the sentence of each definition and gate; ``titles`` the title of each code of a system with a table;
-    ``written`` each criterion that runs with the entry it was made from, by the criterion's ``id``.
+    ``written`` each criterion, moment, slot and planned date that runs with the entry it was made from, by its ``id``.
     """
 
     systems: Mapping[str, CodeSystem] = field(default_factory=dict)
@@ -35,7 +35,7 @@ class Names:
     moments: dict[str, Moment] = field(default_factory=dict)
     used: set[tuple[str, str]] = field(default_factory=set)
     says: dict[str, str] = field(default_factory=dict)
-    written: dict[int, tuple[Criterion, Any]] = field(default_factory=dict)
+    written: dict[int, tuple[object, Any]] = field(default_factory=dict)
 
     def window(self, name: str) -> Window:
         """A parameter as a length of time. Raises KeyError for an unknown name, ValueError for another unit."""

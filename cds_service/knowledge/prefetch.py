@@ -22,8 +22,10 @@ def prefetch_of(
     criteria = [c for r in spoken for c in criteria_of(r)] + [concerns]
     needed: set[str] = set()
     findings: set[str] = set()
-    for criterion in every([*criteria, *(c for r in spoken for m in moments_of(r) for c in _inside(m))]):
+    for criterion in every([*criteria, *(c for r in spoken for m in moments_of(r) for c in inside(m))]):
         needed |= getattr(criterion, "needs", frozenset())
+        if isinstance(criterion, run.Latest | run.Records) and criterion.ends:
+            needed |= criterion.ends.needs
         if isinstance(criterion, run.Latest | run.Falling) or (
             isinstance(criterion, run.Records) and criterion.kind is Kind.FINDING
         ):
@@ -60,6 +62,19 @@ def moments_of(recommendation: Recommendation) -> Iterator[Moment]:
         yield from (a.planned.moment for a in suggestion.actions if a.planned and a.planned.moment)
 
 
+def criteria_behind(recommendation: Recommendation) -> Iterator[Criterion]:
+    """Every criterion of a recommendation, those inside others and those of its moments included, each once."""
+    moments = (c for moment in moments_of(recommendation) for c in inside(moment))
+    yield from every([*criteria_of(recommendation), *moments])
+
+
+def asked_by(recommendation: Recommendation) -> tuple[str, ...]:
+    """Every value set whose records some criterion of a recommendation asks for, by name."""
+    found = {c for criterion in criteria_behind(recommendation) for c in getattr(criterion, "concepts", ())}
+    drafted = recommendation.for_each.drafted if recommendation.for_each else ()
+    return tuple(sorted({*found, *drafted}))
+
+
 def every(criteria: Iterable[Criterion]) -> Iterator[Criterion]:
     """The criteria, what is inside them, and what the moments they speak of are found by."""
     pending = list(criteria)
@@ -72,10 +87,11 @@ def every(criteria: Iterable[Criterion]) -> Iterator[Criterion]:
         yield criterion
         pending.extend(criterion.parts())
         for moment in getattr(criterion, "moments", ()):
-            pending.extend(_inside(moment))
+            pending.extend(inside(moment))
 
 
-def _inside(moment: Moment) -> Iterator[Criterion]:
+def inside(moment: Moment) -> Iterator[Criterion]:
+    """The criteria by which a moment is found."""
     if isinstance(moment, NamedMoment):
         for source in moment.sources:
             if isinstance(source, Extreme):
@@ -84,7 +100,7 @@ def _inside(moment: Moment) -> Iterator[Criterion]:
                 yield source.fall
             elif isinstance(source, LatestOf):
                 for other in source.moments:
-                    yield from _inside(other)
+                    yield from inside(other)
 
 
 def _finding_codes(concepts: set[str], names: Names) -> Iterator[str]:

@@ -57,6 +57,7 @@ class Problems:
         kind = detail["type"]
         if kind in ("extra_forbidden", "missing"):
             key = str(detail["loc"][-1])
+            place = (*place, key) if kind == "missing" else place
             self.add(document, place, f"{_REMEDIES[kind]}: {key!r}", _expected(key, kind))
         elif kind == "operator":
             self.add(document, place, "this is not one criterion", _operators_hint(detail.get("input")))

@@ -59,6 +59,7 @@ class RecommendationCompiler:
     def compile(self, entry: schema.RecommendationEntry, gates: tuple[Criterion, ...]) -> Recommendation:
         """The whole file."""
         slots = {name: self._slot(name, slot, ("slots", name)) for name, slot in entry.slots.items()}
+        self.names.written |= {id(slot): (slot, entry.slots[name]) for name, slot in slots.items()}
         self._check_texts(entry, slots)
         raised = [
             (level, self.criteria.compile_any(criteria, ("indicator", key)))
@@ -263,7 +264,9 @@ class RecommendationCompiler:
         if entry is None:
             return None
         moment = self.criteria.moment(entry.moment, (*steps, "moment")) if entry.moment else None
-        return PlannedDate(moment, self.criteria.days(entry.plus, (*steps, "plus")) or Window(0))
+        planned = PlannedDate(moment, self.criteria.days(entry.plus, (*steps, "plus")) or Window(0))
+        self.names.written[id(planned)] = planned, entry
+        return planned
 
     # ---- references to other files
 

@@ -1,82 +1,134 @@
-"""Two plain pages until the playground comes: where to start, and the page behind each card.
+"""All pages about the knowledge, as HTML and as JSON: served under ``/cards/``, and written for a committee to sign.
 
-The card page is generated from the criteria that run and says that the knowledge is not approved.
+A page is made when it is first asked for and kept for the day, since reviews fall due by date.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from html import escape
+import datetime as dt
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
-from cds_service.domain.recommendations import Recommendation
-from cds_service.domain.situation import Criterion
 from cds_service.knowledge.knowledge import Knowledge
+from cds_service.knowledge.pages.content import Exhibits, NoExhibits, Stamp, as_json
+from cds_service.knowledge.pages.overview import index_of
+from cds_service.knowledge.pages.recommendation import content_of, group_title
+from cds_service.knowledge.pages.value_sets import ValueSets
+from cds_service.knowledge.prefetch import asked_by
+from cds_service.web.html import tag
+from cds_service.web.index_page import index_page
+from cds_service.web.parts import CONTENT_SECURITY_POLICY, NOT_APPROVED, items, page, section, value_set_page
+from cds_service.web.recommendation_page import recommendation_page
+from cds_service.web.value_set_pages import coverage_page
+from cds_service.web.value_set_pages import value_set_page as page_of_value_set
 
-_STYLE = (
-    "body{font:16px/1.5 system-ui,sans-serif;max-width:46rem;margin:2rem auto;padding:0 1rem;color:CanvasText;"
-    "background:Canvas;color-scheme:light dark}code{font-size:.9em}.note{border-left:4px solid #b58900;padding:.2rem 1rem}"
-)
-CONTENT_SECURITY_POLICY = (
-    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
-NOT_APPROVED = "Draft knowledge. It has not been clinically approved or validated."
+__all__ = ["CONTENT_SECURITY_POLICY", "NOT_APPROVED", "Pages", "Rendered", "start_page", "write"]
 
 
-def page(title: str, body: Iterable[str]) -> str:
-    """A whole page around some lines."""
-    return (
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-        f"<title>{escape(title)}</title><style>{_STYLE}</style><body><h1>{escape(title)}</h1>{''.join(body)}</body></html>"
-    )
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A page as it is sent or written."""
+
+    name: str
+    body: str
+    media_type: str
+
+
+Made = tuple[Any, Callable[[Any], str]]
+
+
+class Pages:
+    """The pages of one knowledge. ``find`` and ``every`` never read a clock: the day is handed in."""
+
+    def __init__(self, knowledge: Knowledge, exhibits: Exhibits | None = None) -> None:
+        """``exhibits`` gives the cases; without it the pages say that there are none."""
+        self.knowledge = knowledge
+        self.exhibits: Exhibits = exhibits or NoExhibits()
+        self._recommendations = {r.id: r for r in knowledge.recommendations}
+        self._value_sets = {value_set_page(name): name for name in knowledge.names.value_sets}
+        self._sets: ValueSets | None = None
+        self._kept: dict[str, Rendered] = {}
+        self._day: dt.date | None = None
+
+    def names(self) -> Iterator[str]:
+        """Every page, without the ending of its file."""
+        yield from ("index", "coverage")
+        yield from self._recommendations
+        yield from self._value_sets
+
+    def find(self, name: str, today: dt.date) -> Rendered | None:
+        """A page by the name of its file, ``FD-….html`` or ``FD-….json``; without an ending it is HTML."""
+        stem, dot, ending = name.rpartition(".")
+        if not dot:
+            stem, ending = name, "html"
+        if ending not in ("html", "json") or not self._knows(stem):
+            return None
+        if today != self._day:
+            self._day, self._kept = today, {}
+        key = f"{stem}.{ending}"
+        kept = self._kept.get(key)
+        if kept is None:
+            kept = self._kept[key] = self._render(stem, ending, today)
+        return kept
+
+    def every(self, today: dt.date) -> Iterator[Rendered]:
+        """All pages, each as HTML and as JSON."""
+        for name in self.names():
+            for ending in ("html", "json"):
+                yield self._render(name, ending, today)
+
+    def _knows(self, stem: str) -> bool:
+        return stem in ("index", "coverage") or stem in self._recommendations or stem in self._value_sets
+
+    def _render(self, stem: str, ending: str, today: dt.date) -> Rendered:
+        content, write = self._content(stem, Stamp(self.knowledge.fingerprint, today, NOT_APPROVED))
+        if ending == "html":
+            return Rendered(f"{stem}.html", write(content), "text/html")
+        body = json.dumps(as_json(content), indent=2, ensure_ascii=False) + "\n"
+        return Rendered(f"{stem}.json", body, "application/json")
+
+    def _content(self, stem: str, stamp: Stamp) -> Made:
+        if stem == "index":
+            groups = {r.group: group_title(r.group, self.knowledge) for r in self.knowledge.recommendations}
+            return index_of(self.knowledge, stamp, groups), index_page
+        if stem == "coverage":
+            return self._expansions().coverage(stamp), coverage_page
+        if stem in self._value_sets:
+            return self._expansions().page(self._value_sets[stem], stamp), page_of_value_set
+        return content_of(self._recommendations[stem], self.knowledge, stamp, self.exhibits), recommendation_page
+
+    def _expansions(self) -> ValueSets:
+        if self._sets is None:
+            used: dict[str, tuple[str, ...]] = {}
+            for recommendation in self.knowledge.recommendations:
+                for name in asked_by(recommendation):
+                    used[name] = (*used.get(name, ()), recommendation.id)
+            self._sets = ValueSets(self.knowledge, used)
+        return self._sets
+
+
+def write(pages: Pages, folder: Path, today: dt.date) -> Iterator[Path]:
+    """Write every page into a folder, which is made where it is missing."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for rendered in pages.every(today):
+        path = folder / rendered.name
+        path.write_text(rendered.body, encoding="utf-8")
+        yield path
 
 
 def start_page(knowledge: Knowledge) -> str:
     """Where to begin: discovery, the services, the recommendations."""
-    services = "".join(f"<li><code>{escape(s.id)}</code>: {escape(s.title)}</li>" for s in knowledge.services)
-    links = "".join(
-        f'<li><a href="/cards/{escape(r.id)}">{escape(r.id)}</a> {escape(r.title)}</li>'
-        for r in knowledge.recommendations
-    )
-    return page(
-        "Foot drop CDS",
-        [
-            f'<p class="note">{NOT_APPROVED}</p>',
-            '<p>CDS Hooks discovery: <a href="/cds-services"><code>/cds-services</code></a></p>',
-            f"<h2>Services</h2><ul>{services}</ul><h2>Recommendations</h2><ul>{links}</ul>",
-            f"<p>Knowledge fingerprint <code>{knowledge.fingerprint}</code></p>",
-        ],
-    )
-
-
-def card_page(knowledge: Knowledge, recommendation: Recommendation) -> str:
-    """What a recommendation says, when, when not, and on what it rests."""
-    evidence = "".join(f"<li>{_evidence(knowledge, name)}</li>" for name in recommendation.evidence)
-    raised = "".join(
-        f"<h3>Raised to {level.value}</h3>{_criteria([criterion])}" for level, criterion in recommendation.raised_when
-    )
-    each = f"<p>Judged for {escape(recommendation.for_each.text)}.</p>" if recommendation.for_each else ""
-    return page(
-        f"{recommendation.id} {recommendation.title}",
-        [
-            f'<p class="note">{NOT_APPROVED} Status: {escape(recommendation.stewardship.status)}, '
-            f"version {escape(recommendation.stewardship.version)}.</p>",
-            f"<p><b>{escape(recommendation.summary)}</b></p><p>Hooks: {escape(', '.join(sorted(recommendation.hooks)))}</p>",
-            f"<h2>When</h2>{each}{_criteria(recommendation.when.parts())}",
-            f"<h2>Unless</h2>{_criteria([*(e.criterion for e in recommendation.unless), *recommendation.gates])}",
-            f"<h2>Indicator: {recommendation.indicator.value}</h2>{raised}",
-            f"<h2>Evidence</h2><p>{escape(recommendation.strength)}</p><ul>{evidence}</ul>",
-            f"<p>Knowledge fingerprint <code>{knowledge.fingerprint}</code></p>",
-        ],
-    )
-
-
-def _criteria(criteria: Iterable[Criterion]) -> str:
-    items = "".join(f"<li>{escape(c.text)}{_criteria(c.parts()) if c.parts() else ''}</li>" for c in criteria)
-    return f"<ul>{items}</ul>"
-
-
-def _evidence(knowledge: Knowledge, name: str) -> str:
-    source = knowledge.evidence[name]
-    citation = escape(source.citation)
-    linked = f'<a href="{escape(source.url)}" rel="noopener noreferrer">{citation}</a>' if source.url else citation
-    return f"{linked} <small>{escape(source.kind)}, quality {escape(source.quality)}</small>"
+    services = (tag("span", tag("code", s.id), f": {s.title}") for s in knowledge.services)
+    links = (tag("span", tag("a", r.id, href=f"/cards/{r.id}"), f" {r.title}") for r in knowledge.recommendations)
+    discovery = tag("a", tag("code", "/cds-services"), href="/cds-services")
+    body = [
+        tag("h1", "Foot drop CDS"),
+        tag("p", "CDS Hooks discovery: ", discovery),
+        section("Services", items(services)),
+        section("Recommendations", items(links)),
+        tag("p", "Knowledge fingerprint ", tag("code", knowledge.fingerprint)),
+    ]
+    return page("Foot drop CDS", body, place="/cards/")

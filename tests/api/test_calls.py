@@ -188,7 +188,7 @@ def test_gaps_that_concern_no_clinician_are_told_to_the_machine_only(client):
     assert all(name.startswith("org.example.") for name in answer.json()["extension"])
 
 
-@pytest.mark.norm("REQ-8", "EXT-4", "HOK-3", "DVC-6")
+@pytest.mark.norm("REQ-8", "EXT-4", "HOK-3", "DVC-6", "PRE-4")
 def test_unknown_members_are_ignored_wherever_they_stand(client):
     made = every_hook()["order-sign"]
     strange = with_context(made, somethingNew={"a": [1]}) | {"extension": {"com.example": 1}, "newMember": None}

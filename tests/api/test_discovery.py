@@ -43,7 +43,7 @@ def test_a_service_names_the_versions_of_the_standard_and_of_its_hook(services):
     }
 
 
-@pytest.mark.norm("DIS-8", "PRE-1", "TOK-1", "TOK-2", "TOK-3", "TOK-4", "QRY-1", "QRY-2", "QRY-3", "QRY-4")
+@pytest.mark.norm("DIS-8", "PRE-1", "TOK-1", "TOK-2", "TOK-3", "TOK-4", "QRY-1", "QRY-2", "QRY-3", "QRY-4", "QRY-7")
 @pytest.mark.parametrize("hook", HOOKS)
 def test_a_template_is_a_read_of_the_patient_or_a_search_by_patient_and_code_alone(services, hook):
     templates = services[hook]["prefetch"]

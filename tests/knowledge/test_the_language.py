@@ -226,7 +226,10 @@ def test_a_finding_counts_when_it_shows_what_is_asked(kind, bound, value, expect
 @pytest.mark.parametrize("kind", ["finding", "latest finding"])
 @pytest.mark.parametrize(("ago", "expected"), [(7, MET), (8, NOT_MET), (0, MET), (-1, NOT_MET)])
 def test_a_finding_counts_when_it_lies_within_the_window(kind, ago, expected):
-    assert judged(f"{{{kind}: numbness, is: present, within: a week}}", patient(finding(value="present", when=day(ago)))) is expected
+    assert (
+        judged(f"{{{kind}: numbness, is: present, within: a week}}", patient(finding(value="present", when=day(ago))))
+        is expected
+    )
 
 
 @pytest.mark.parametrize("kind", ["finding", "latest finding"])
@@ -284,7 +287,9 @@ def test_the_latest_finding_is_unknown_when_two_of_one_day_disagree():
 
 
 def test_the_latest_finding_is_unknown_when_a_newer_one_may_not_have_been_read():
-    answer = criterion("{latest finding: numbness, at most: weak}").answer(patient(finding(value=2), unread=["findings"]))
+    answer = criterion("{latest finding: numbness, at most: weak}").answer(
+        patient(finding(value=2), unread=["findings"])
+    )
     assert (answer.truth, answer.needs) == (UNKNOWN, {"findings"})
 
 
@@ -507,7 +512,9 @@ def test_a_draft_is_planned_too_early_when_its_day_lies_before_the_later_moment_
 def test_a_draft_is_in_doubt_when_a_moment_could_not_be_looked_up():
     mine, open_moment = draft(), FixedMoment("onset", None, ["problems"])
     assert judged(BEFORE, patient(mine), of_draft=mine, onset=open_moment, lesion=None) is UNKNOWN
-    assert judged(BEFORE, patient(mine), of_draft=mine, onset=open_moment, lesion=day(2)) is MET, "a later one cannot undo it"
+    assert judged(BEFORE, patient(mine), of_draft=mine, onset=open_moment, lesion=day(2)) is MET, (
+        "a later one cannot undo it"
+    )
 
 
 # ---- moment, age, hook, deceased
@@ -530,7 +537,9 @@ def test_a_moment_counts_when_it_lies_in_the_window(option, ago, expected):
 
 
 def test_a_moment_is_unknown_when_it_could_not_be_looked_up():
-    answer = criterion("{moment: onset, within: a week}", onset=FixedMoment("onset", None, ["problems"])).answer(patient())
+    answer = criterion("{moment: onset, within: a week}", onset=FixedMoment("onset", None, ["problems"])).answer(
+        patient()
+    )
     assert (answer.truth, answer.needs) == (UNKNOWN, {"problems"})
 
 
@@ -595,6 +604,22 @@ def test_sides_with_gives_the_pattern_of_the_sides_that_are_named(sides, pattern
 def test_sides_with_is_unknown_when_the_other_side_could_not_be_read():
     situation = patient(condition(side=RIGHT), unread=["problems"])
     assert judged("{sides with: limping, are: both}", situation, definitions=LIMPING) is UNKNOWN
+
+
+@pytest.mark.parametrize("asked", ["both", "one", "not stated", "[both, not stated]"])
+def test_sides_with_is_unknown_when_nothing_could_be_read(asked):
+    situation = patient(unread=["problems"])
+    assert judged(f"{{sides with: limping, are: {asked}}}", situation, definitions=LIMPING) is UNKNOWN
+
+
+def test_no_stated_side_is_unknown_when_what_was_not_read_may_state_it():
+    either = {
+        "limping": criterion("any: [{condition: limp, on: that side}, {finding: fall, is: present, on: that side}]")
+    }
+    for asked in ("one", "not stated"):
+        line = f"{{sides with: limping, are: {asked}}}"
+        assert judged(line, patient(condition(), unread=["findings"]), definitions=either) is UNKNOWN
+        assert judged(line, patient(condition(), unread=["devices"]), definitions=either) is not UNKNOWN
 
 
 def test_a_second_side_is_open_when_one_is_known_and_the_rest_was_not_read():

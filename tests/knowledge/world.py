@@ -30,6 +30,7 @@ from cds_service.knowledge.names import Names
 from cds_service.knowledge.problems import Problems
 from cds_service.knowledge.schema import CriterionEntry
 
+_ENTRY = TypeAdapter(CriterionEntry)
 UTC = dt.UTC
 NOON = dt.datetime(2026, 6, 15, 12, tzinfo=UTC)
 NOW = Now.of(NOON, UTC)
@@ -132,14 +133,10 @@ def patient(*facts, unread=(), born="1970-01-01", deceased=NOT_MET, no_patient=F
 def names(**moments) -> Names:
     """The invented names. A moment is `onset=day(3)`; None is not on record."""
     found = Names()
-    found.value_sets = {
-        name: SimpleNamespace(codes=[], includes=[], recorded_in=[], scale=None) for name in VALUE_SETS
-    }
+    found.value_sets = {name: SimpleNamespace(codes=[], includes=[], recorded_in=[], scale=None) for name in VALUE_SETS}
     found.parameters = {n: SimpleNamespace(value=value, unit=unit) for n, (value, unit) in PARAMETERS.items()}
     found.needs = {name: SimpleNamespace(shows=shows) for name, shows in NEEDS.items()}
-    found.moments = {
-        name: when if isinstance(when, FixedMoment) else FixedMoment(name, when) for name, when in moments.items()
-    }
+    found.moments = {name: when if hasattr(when, "find") else FixedMoment(name, when) for name, when in moments.items()}
     return found
 
 
@@ -147,7 +144,7 @@ def criterion(text: str, definitions=None, **moments):
     """A criterion, written as in a file; raises if an author would be told of a mistake."""
     lines = {(): 1}
     data = _plain(yaml.compose(textwrap.dedent(text)), (), lines, "here.yaml")  # `on` is a key here, not a boolean
-    entry = TypeAdapter(CriterionEntry).validate_python(data)
+    entry = _ENTRY.validate_python(data)
     problems = Problems()
     document = Document("here.yaml", data, lines)
     compiler = CriteriaCompiler(document, names(**moments), problems, (definitions or {}).get)

@@ -21,13 +21,17 @@ class Span(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One criterion in words. ``says`` is a definition's sentence; ``above`` marks one unfolded earlier on the page."""
+    """One criterion in words. ``says`` is a definition's sentence; ``above`` marks one unfolded earlier on the page.
+
+    ``joins`` is "all", "any" or "none" where the line only joins its parts.
+    """
 
     spans: tuple[Span, ...]
     name: str = ""
     says: str = ""
     parts: tuple[Line, ...] = ()
     above: bool = False
+    joins: str = ""
 
     @property
     def text(self) -> str:
@@ -292,6 +296,7 @@ class RecommendationContent:
     caveat: str
     indicator: str
     raised: tuple[Raised, ...]
+    definitions: tuple[Line, ...]
     moments: tuple[MomentContent, ...]
     parameters: tuple[ParameterContent, ...]
     needs: tuple[NeedContent, ...]

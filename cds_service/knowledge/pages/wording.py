@@ -1,42 +1,36 @@
 """Criteria that run → lines a clinician can read.
 
-The tree is the one that decides; the words come from the entry each criterion was compiled from, with every value set,
-parameter and moment kept as a reference. What one page uses is gathered on the way.
+The tree is the one that decides; the words come from the entry each criterion was compiled from.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from collections.abc import Iterable
 
 from cds_service.domain import criteria as run
-from cds_service.domain.situation import Criterion
-from cds_service.knowledge import schema
-from cds_service.knowledge.names import Names
-from cds_service.knowledge.pages.content import Line, Span
+from cds_service.domain.moments import Extreme, FallOf, LatestOf, NamedMoment, Source, recording_of
+from cds_service.domain.situation import Criterion, Moment
+from cds_service.knowledge.knowledge import Knowledge
+from cds_service.knowledge.pages.content import Line, MomentContent, Span
+from cds_service.knowledge.pages.phrases import Phrases
 
-Spans = Iterator[Span]
-GATE = "gate: "
-_GROUPS: dict[type, str] = {run.All: "all of these:", run.AnyOf: "any of these:", run.NoneOf: "none of these:"}
-_STATUS = {"active": "Active diagnosis", "not active": "Diagnosis no longer active", "any": "Diagnosis, active or past"}
-_CERTAINTY = {"confirmed": "confirmed", "suspected": "suspected only", "any": "confirmed or suspected"}
-_SIDES = {"both": "on both sides", "one": "on one side", "not stated": "with no side stated"}
-_PRIORITY = {"urgent": "urgent", "asap": "as soon as possible", "stat": "immediate"}
+_GATE = "gate: "
+_JOINS: dict[type, str] = {run.All: "all", run.AnyOf: "any", run.NoneOf: "none"}
 
 
 class Wording:
-    """Words for one page: remembers what was unfolded, and which names it used."""
+    """Words for one page. A definition is unfolded where it is first named, and only named after that.
 
-    def __init__(self, names: Names, hooks: dict[str, str]) -> None:
-        """``hooks`` gives each hook its words."""
-        self.names = names
-        self.hooks = hooks
-        self.unfolded: set[str] = set()
-        self.value_sets: dict[str, None] = {}
-        self.parameters: dict[str, None] = {}
-        self.moments: dict[str, None] = {}
+    While ``only_names`` is set nothing is unfolded; ``rest`` then unfolds what was named and stands nowhere.
+    """
 
-    # ---- the tree
+    def __init__(self, knowledge: Knowledge) -> None:
+        """Nothing is unfolded yet."""
+        self.only_names = False
+        self._named: dict[str, run.Definition] = {}
+        self.names = knowledge.names
+        self.used = Phrases(knowledge.names, {s.hook: s.title for s in knowledge.services})
+        self._unfolded: set[str] = set()
 
     def lines(self, criteria: Iterable[Criterion]) -> tuple[Line, ...]:
         """One line for each criterion."""
@@ -46,265 +40,60 @@ class Wording:
         """A criterion, with what is inside it."""
         if isinstance(criterion, run.Definition):
             return self._definition(criterion)
-        heading = _GROUPS.get(type(criterion))
-        if heading is not None:
+        joins = _JOINS.get(type(criterion))
+        if joins is not None:
             parts = criterion.parts()
             if len(parts) == 1 and not isinstance(criterion, run.NoneOf):
                 return self.line(parts[0])
-            return Line((Span(heading),), parts=self.lines(parts))
-        entry = self.names.written[id(criterion)][1] if id(criterion) in self.names.written else None
-        if entry is None:
-            return Line((Span(criterion.text),))
-        spans = tuple(_WORDS[type(entry)](self, entry))
+            return Line((Span(f"{joins} of these:"),), parts=self.lines(parts), joins=joins)
+        _, entry = self.names.written.get(id(criterion), (None, None))
+        spans = (Span(criterion.text),) if entry is None else tuple(self.used.spans(entry))
         return Line(spans, parts=self.lines(criterion.parts()))
 
     def _definition(self, definition: run.Definition) -> Line:
-        name = definition.name.removeprefix(GATE)
+        name = definition.name.removeprefix(_GATE)
         says = self.names.says.get(definition.name, "")
         spans = (Span(name, "definition", name),)
-        if definition.name in self.unfolded:
+        if self.only_names:
+            self._named[definition.name] = definition
+        if self.only_names or definition.name in self._unfolded:
             return Line(spans, name, says, above=True)
-        self.unfolded.add(definition.name)
+        self._unfolded.add(definition.name)
         return Line(spans, name, says, (self.line(definition.body),))
 
-    # ---- references
+    def rest(self) -> tuple[Line, ...]:
+        """The definitions that were only named so far, unfolded."""
+        self.only_names = False
+        return self.lines(d for name, d in self._named.items() if name not in self._unfolded)
 
-    def concepts(self, names: Iterable[str]) -> Spans:
-        """Value sets: "a, b or c"."""
-        listed = list(names)
-        for index, name in enumerate(listed):
-            if index:
-                yield Span(" or " if index == len(listed) - 1 else ", ")
-            self.value_sets[name] = None
-            yield Span(name, "value set", name)
+    def moments(self) -> tuple[MomentContent, ...]:
+        """Every moment that was used so far, and those they are found by."""
+        found: list[MomentContent] = []
+        done: set[str] = set()
+        while pending := [name for name in self.used.moments if name not in done]:
+            for name in pending:
+                done.add(name)
+                found.append(self._moment(self.names.moments[name]))
+        return tuple(found)
 
-    def parameter(self, name: str, *, grades: bool = False) -> Span:
-        """A parameter as its value: "90 days", "MRC grade 3"."""
-        self.parameters[name] = None
-        return Span(self.amount(name, grades=grades), "parameter", name)
+    def _moment(self, moment: Moment) -> MomentContent:
+        if not isinstance(moment, NamedMoment):
+            return MomentContent(moment.name, "", ())
+        found_by = tuple(self._source(source) for source in moment.sources)
+        _, entry = self.names.written.get(id(moment), (None, None))
+        back = getattr(entry, "look_back_when_unknown", None)
+        return MomentContent(moment.name, moment.text, found_by, self.used.parameter(back).text if back else "")
 
-    def amount(self, name: str, *, grades: bool = False) -> str:
-        """The value of a parameter with its unit. ``grades`` counts grades instead of naming one."""
-        entry = self.names.parameters[name]
-        if entry.unit in ("count", "ratio"):
-            return f"{entry.value:g}"
-        if entry.unit in ("days", "hours", "years"):
-            return f"{entry.value:g} {entry.unit}"
-        return f"{entry.value:g} {entry.unit}" if grades else f"{entry.unit} {entry.value:g}"
-
-    def moment(self, name: str) -> Span:
-        """A named moment."""
-        self.moments[name] = None
-        return Span(name, "moment", name)
-
-    # ---- pieces that several operators share
-
-    def _on(self, entry: Any) -> Spans:
-        if entry.on == "that side":
-            yield Span(", on that side")
-
-    def _since(self, entry: Any) -> Spans:
-        if getattr(entry, "within", None):
-            yield Span(", within the last ")
-            yield self.parameter(entry.within)
-        if getattr(entry, "since", None):
-            yield Span(", since the ")
-            yield self.moment(entry.since)
-
-    def _each(self, pairs: Iterable[tuple[str, str | None]], end: str = "") -> Spans:
-        for words, name in pairs:
-            if name is not None:
-                yield Span(words)
-                yield self.parameter(name)
-                if end:
-                    yield Span(end)
-
-    def _shown(self, entry: schema.Shown) -> Spans:
-        bounds = (
-            (", at least ", entry.at_least),
-            (", at most ", entry.at_most),
-            (", below ", entry.below),
-            (", exactly ", entry.equals),
-        )
-        yield from self._each(bounds)
-        if entry.is_:
-            yield Span(", answered: ")
-            yield from self.concepts(entry.is_)
-        if entry.newer_than_the_end_of:
-            yield Span(", newer than the end of: ")
-            yield from self.concepts(entry.newer_than_the_end_of)
-
-    # ---- operators
-
-    def condition(self, entry: schema.ConditionEntry) -> Spans:
-        """A diagnosis."""
-        yield Span(f"{_STATUS[entry.status]} ({_CERTAINTY[entry.certainty]})")
-        yield from self._on(entry)
-        yield Span(": ")
-        yield from self.concepts(entry.condition)
-        if entry.severity:
-            yield Span(", severity: ")
-            yield from self.concepts(entry.severity)
-        if entry.stated_cause is not None:
-            yield Span(", with a stated cause" if entry.stated_cause else ", without a stated cause")
-            if entry.apart_from:
-                yield Span(" other than ")
-                yield from self.concepts(entry.apart_from)
-        if entry.caused_by:
-            yield Span(", stated as caused by ")
-            yield from self.concepts(entry.caused_by)
-        ago = ((", begun at least ", entry.onset_at_least), (", begun more than ", entry.onset_more_than))
-        yield from self._each(ago, " ago")
-        last = (
-            (", begun within the last ", entry.onset_within),
-            (", begun or recorded within the last ", entry.recorded_within),
-        )
-        yield from self._each(last)
-
-    def finding(self, entry: schema.FindingEntry) -> Spans:
-        """Some observation."""
-        yield Span("Some examination finding")
-        yield from self._on(entry)
-        yield Span(": ")
-        yield from self.concepts(entry.finding)
-        yield from self._shown(entry)
-        yield from self._since(entry)
-
-    def latest(self, entry: schema.LatestFindingEntry) -> Spans:
-        """The newest observation."""
-        yield Span("Latest examination")
-        yield from self._on(entry)
-        yield Span(": ")
-        yield from self.concepts(entry.latest_finding)
-        if entry.recorded:
-            yield Span(", whatever it showed")
-        yield from self._shown(entry)
-        yield from self._since(entry)
-
-    def falling(self, entry: schema.FallingFindingEntry) -> Spans:
-        """A fall between two observations."""
-        yield Span("Getting lower")
-        yield from self._on(entry)
-        yield Span(": ")
-        yield from self.concepts(entry.falling_finding)
-        yield Span(", by at least ")
-        yield self.parameter(entry.by_at_least, grades=True)
-        yield Span(", between examinations at most ")
-        yield self.parameter(entry.over_at_most)
-        yield Span(" apart, without recovery between them")
-        last = ((", the latest within the last ", entry.latest_within), (", both within the last ", entry.both_within))
-        yield from self._each(last)
-
-    def done(self, entry: schema.DoneEntry) -> Spans:
-        """Something completed."""
-        yield Span("Done")
-        yield from self._on(entry)
-        yield Span(": ")
-        yield from self.concepts(entry.done)
-        yield from self._since(entry)
-
-    def order(self, entry: schema.OpenOrderEntry | schema.EarlierOrderEntry) -> Spans:
-        """An order that stands."""
-        earlier = isinstance(entry, schema.EarlierOrderEntry)
-        yield Span("Ordered before these orders" if earlier else "Ordered and open, or being ordered now")
-        yield from self._on(entry)
-        yield Span(": ")
-        yield from self.concepts(entry.earlier_order if isinstance(entry, schema.EarlierOrderEntry) else entry.open_order)
-        if entry.priority_at_least:
-            yield Span(f", priority at least {_PRIORITY[entry.priority_at_least]}")
-        if entry.for_:
-            yield Span(", for: ")
-            yield from self.concepts(entry.for_)
-        yield from self._since(entry)
-
-    def drafted(self, entry: schema.DraftedEntry) -> Spans:
-        """An order of this call."""
-        yield Span("Being ordered now: ")
-        yield from self.concepts(entry.drafted)
-
-    def in_use(self, entry: schema.InUseEntry) -> Spans:
-        """A device."""
-        yield Span("Device given up" if entry.stopped_within else "Device in use")
-        yield from self._on(entry)
-        yield Span(": ")
-        yield from self.concepts(entry.in_use)
-        last = ((", within the last ", entry.stopped_within), (", since no longer than ", entry.used_within))
-        yield from self._each(last)
-
-    def refused(self, entry: schema.RefusedEntry) -> Spans:
-        """A refusal."""
-        yield Span("Declined (an order not to do it)")
-        yield from self._on(entry)
-        yield Span(": ")
-        yield from self.concepts(entry.refused)
-
-    def that_draft(self, entry: schema.ThatDraftEntry) -> Spans:
-        """A test of the draft."""
-        test = entry.that_draft
-        yield Span("The order being judged")
-        joined: tuple[tuple[str, list[str] | None], ...] = (
-            (" is a ", test.is_),
-            (" is not a ", test.is_not),
-            (" is for: ", test.for_),
-            (" names no reason, or is for: ", test.for_or_without_reason),
-        )
-        for words, names in joined:
-            if names:
-                yield Span(words)
-                yield from self.concepts(names)
-        if test.planned_before:
-            yield Span(" is planned earlier than ")
-            yield self.parameter(test.planned_before.plus)
-            yield Span(" after the ")
-            for index, name in enumerate(test.planned_before.latest_of):
-                if index:
-                    yield Span(" or the ")
-                yield self.moment(name)
-            yield Span(", whichever is later; without a planned date, today counts")
-        if test.replaces_another is not None:
-            yield Span(" says that it replaces another" if test.replaces_another else " replaces no other")
-
-    def at_moment(self, entry: schema.MomentTest) -> Spans:
-        """A moment and a window."""
-        yield Span("The ")
-        yield self.moment(entry.moment)
-        yield from self._each(((" lies within the last ", entry.within),))
-        ago = ((" lies at least ", entry.at_least), (" lies more than ", entry.more_than))
-        yield from self._each(ago, " ago")
-
-    def age(self, entry: schema.AgeEntry) -> Spans:
-        """An age."""
-        yield Span("Age")
-        yield from self._each(((" at least ", entry.age.at_least), (" below ", entry.age.under)))
-
-    def hook(self, entry: schema.HookEntry) -> Spans:
-        """The moment of work."""
-        yield Span("The call comes: " + " or ".join(self.hooks.get(hook, hook) for hook in entry.hook))
-
-    def deceased(self, _: schema.DeceasedEntry) -> Spans:
-        """Death."""
-        yield Span("The patient has died")
-
-    def sides_with(self, entry: schema.SidesWithEntry) -> Spans:
-        """Sides."""
-        yield Span("The following holds " + " or ".join(_SIDES[side] for side in entry.are) + ":")
-
-
-_WORDS: dict[type, Callable[[Wording, Any], Spans]] = {
-    schema.ConditionEntry: Wording.condition,
-    schema.FindingEntry: Wording.finding,
-    schema.LatestFindingEntry: Wording.latest,
-    schema.FallingFindingEntry: Wording.falling,
-    schema.DoneEntry: Wording.done,
-    schema.OpenOrderEntry: Wording.order,
-    schema.EarlierOrderEntry: Wording.order,
-    schema.DraftedEntry: Wording.drafted,
-    schema.InUseEntry: Wording.in_use,
-    schema.RefusedEntry: Wording.refused,
-    schema.ThatDraftEntry: Wording.that_draft,
-    schema.MomentTest: Wording.at_moment,
-    schema.AgeEntry: Wording.age,
-    schema.HookEntry: Wording.hook,
-    schema.DeceasedEntry: Wording.deceased,
-    schema.SidesWithEntry: Wording.sides_with,
-}
+    def _source(self, source: Source) -> Line:
+        if isinstance(source, LatestOf):
+            spans = [Span("the latest of: ")]
+            for index, moment in enumerate(source.moments):
+                spans += [Span(", ")] * bool(index) + [self.used.moment(moment.name)]
+            return Line(tuple(spans))
+        if isinstance(source, FallOf):
+            return Line((Span("the first examination that showed this: "),), parts=(self.line(source.fall),))
+        if isinstance(source, Extreme):
+            which = "latest" if source.latest else "earliest"
+            what = "recording of" if source.date_of is recording_of else "date of"
+            return Line((Span(f"{which} {what}: "),), parts=(self.line(source.records),))
+        return Line((Span(""),))
