@@ -45,6 +45,7 @@ def _parser() -> argparse.ArgumentParser:
 
     check = commands.add_parser("check", help="validate all of cards/ and run its cases")
     check.add_argument("--cards", type=Path, help="another folder than CDS_CARDS_DIR")
+    check.add_argument("--on", type=dt.date.fromisoformat, metavar="DATE", help="the day of the check; default: today")
     check.set_defaults(command=_check)
 
     attempt = commands.add_parser("try", help="fire a hook at a file of patient data and show the cards")
@@ -110,7 +111,8 @@ def _serve(_: argparse.Namespace, settings: Settings) -> int:
 def _check(options: argparse.Namespace, settings: Settings) -> int:
     from cds_service.authoring.checking import check_knowledge
 
-    report = check_knowledge(options.cards or settings.cards_dir, settings)
+    on = options.on or dt.datetime.now(dt.UTC).date()
+    report = check_knowledge(options.cards or settings.cards_dir, settings, on)
     _say_problems(report.problems)
     for warning in report.warnings:
         print(f"warning: {warning}", file=sys.stderr)

@@ -125,7 +125,7 @@ class ForeignPatientError(RequestError):
     def __init__(self, member: str, resource_type: str) -> None:
         self.member = member
         self.resource_type = resource_type
-        super().__init__(f"{member} holds a {resource_type} of another patient than context.patientId")
+        super().__init__(f"{member} holds data ({resource_type}) of another patient than context.patientId")
 
 
 class UnknownServiceError(RequestError):

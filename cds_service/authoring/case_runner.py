@@ -26,11 +26,19 @@ class CaseRunner:
 
     def run(self, case: Case) -> list[str]:
         """What differs from the expected answer; nothing when it is exact."""
-        entry = case.entry
+        return self.run_and_keep(case)[0]
+
+    def run_and_keep(self, case: Case) -> tuple[list[str], Tried | None]:
+        """What differs, and the decision where there is one."""
         try:
             tried = self.fire(case)
         except RequestError as error:
-            return [] if entry.refused else [f"refused: {error}"]
+            return ([] if case.entry.refused else [f"refused: {error}"]), None
+        return self.differences(case, tried), tried
+
+    def differences(self, case: Case, tried: Tried) -> list[str]:
+        """What differs between a decision and what the case expects."""
+        entry = case.entry
         if entry.refused:
             return ["answered, though a refusal was expected"]
         cards = {card.source.topic.code: card for card in tried.response.cards if card.source.topic}

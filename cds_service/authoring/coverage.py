@@ -18,6 +18,7 @@ from cds_service.domain.sides import Side
 from cds_service.domain.situation import Answer, Criterion, Situation
 from cds_service.domain.truth import MET, NOT_MET, Truth
 
+_DIRECTIONS = ((NOT_MET, "met"), (MET, "not met"))
 _JOINED = (run.All, run.AnyOf, run.NoneOf)
 
 
@@ -50,24 +51,25 @@ def _facts(situation: Situation) -> tuple[Fact, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class Gap:
-    """A criterion that no case needs, in one direction."""
+class Covered:
+    """A criterion of a recommendation, and the directions in which no case turns on it."""
 
-    recommendation: Recommendation
     section: str
     text: str
-    direction: str
+    undecided: tuple[str, ...]
 
 
-def uncovered(recommendation: Recommendation, situations: Iterable[Situation]) -> Iterator[Gap]:
-    """The criteria of a recommendation that decide no case, one gap a direction."""
+def uncovered(recommendation: Recommendation, situations: Iterable[Situation]) -> Iterator[Covered]:
+    """Every criterion of a recommendation, with what no case decides."""
     own = [s for s in situations if s.hook in recommendation.hooks]
     usual = [_outcome(recommendation, s) for s in own]
     for section, turned, variant in _variants(recommendation):
-        for wanted, direction in ((NOT_MET, "met"), (MET, "not met")):
+        undecided = []
+        for wanted, direction in _DIRECTIONS:
             turned.wanted = wanted
             if not any(_outcome(variant, s) != before for s, before in zip(own, usual, strict=True)):
-                yield Gap(recommendation, section, turned.text, direction)
+                undecided.append(direction)
+        yield Covered(section, turned.text, tuple(undecided))
 
 
 def _outcome(recommendation: Recommendation, situation: Situation) -> object:
@@ -107,23 +109,39 @@ def _turnable(criterion: Criterion) -> Iterator[tuple[Turned, Criterion]]:
     yield turned, turned
 
 
-def definitions_in(criteria: Iterable[Criterion]) -> Iterator[run.Definition]:
-    """Every named definition that some criteria lean on."""
-    for criterion in criteria:
-        if isinstance(criterion, run.Definition):
-            yield criterion
-        yield from definitions_in(criterion.parts())
+def definitions_of(recommendations: Iterable[Recommendation]) -> list[tuple[run.Definition, frozenset[str]]]:
+    """Every named definition that some recommendations lean on, gates included, with the ids of those that do."""
+    found: dict[str, tuple[run.Definition, frozenset[str]]] = {}
+    for recommendation in recommendations:
+        levels = (criterion for _, criterion in recommendation.raised_when)
+        exclusions = (exclusion.criterion for exclusion in recommendation.unless)
+        for criterion in (recommendation.when, *exclusions, *recommendation.gates, *levels):
+            for definition in _definitions_in(criterion):
+                users = found[definition.name][1] if definition.name in found else frozenset()
+                found[definition.name] = (definition, users | {recommendation.id})
+    return list(found.values())
 
 
-def uncovered_in_definition(definition: run.Definition, situations: Iterable[Situation]) -> Iterator[tuple[str, str]]:
-    """The criteria of a definition whose answer makes no difference to it in any case, on any side."""
+def _definitions_in(criterion: Criterion) -> Iterator[run.Definition]:
+    if isinstance(criterion, run.Definition):
+        yield criterion
+    for part in criterion.parts():
+        yield from _definitions_in(part)
+
+
+def uncovered_in_definition(
+    definition: run.Definition, situations: Iterable[Situation]
+) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Every criterion of a definition, with the directions in which no case turns on it, on any side."""
     here = [s.narrowed(s.scope._replace(side=side)) for s in situations for side in (None, Side.RIGHT, Side.LEFT)]
     usual = [_fresh(definition.body, s) for s in here]
     for turned, body in _turnable(definition.body):
-        for wanted, direction in ((NOT_MET, "met"), (MET, "not met")):
+        undecided = []
+        for wanted, direction in _DIRECTIONS:
             turned.wanted = wanted
             if all(_fresh(body, s) is before for s, before in zip(here, usual, strict=True)):
-                yield turned.text, direction
+                undecided.append(direction)
+        yield turned.text, tuple(undecided)
 
 
 def _fresh(criterion: Criterion, situation: Situation) -> Truth:

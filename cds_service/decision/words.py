@@ -38,7 +38,7 @@ def markdown(text: str) -> str:
 def describe(fact: Fact, clean: Clean = markdown) -> str:
     """A record in a few words: what, which side, when."""
     name = clean(fact.coding.display or fact.coding.code)
-    side = f", {fact.side.words}" if fact.side else ""
+    side = f", {fact.side.words}" if fact.side and fact.side.words not in name.lower() else ""
     return f"{name}{side}{_particulars(fact, clean)}"
 
 

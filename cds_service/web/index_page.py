@@ -38,10 +38,10 @@ def _recommendations(it: IndexContent) -> Iterator[Child]:
     for group in it.groups:
         yield tag("h3", group.title)
         heads = ("Id", "Recommendation", "Kind", "Indicator", "Hooks", "Next review")
-        yield tag("div", table(heads, (_row(entry) for entry in group.entries)), class_="index")
+        yield tag("div", table(heads, (_row(entry, it.hooks) for entry in group.entries)), class_="index")
 
 
-def _row(entry: Entry) -> tuple[Child, ...]:
+def _row(entry: Entry, hooks: tuple[str, ...]) -> tuple[Child, ...]:
     review = entry.next_review.isoformat() if entry.next_review else "no date"
     overdue = tag("span", "overdue", class_="chip overdue") if entry.review_is_overdue else None
     return (
@@ -49,13 +49,13 @@ def _row(entry: Entry) -> tuple[Child, ...]:
         join([entry.title, tag("span", f" {entry.status}, {entry.version}", class_="quiet")]),
         entry.sort,
         chips((level, level) for level in entry.indicators),
-        tag("span", ", ".join(entry.hooks), class_="quiet"),
+        tag("span", "all" if entry.hooks == hooks else ", ".join(entry.hooks), class_="quiet"),
         join([tag("span", review, class_="nowrap"), " ", overdue]),
     )
 
 
 def _gates(it: IndexContent) -> Iterator[Child]:
-    yield tag("p", "A gate is judged before anything else and silences what it names.", class_="lead")
+    yield tag("p", "A gate silences what it names, whatever else holds.", class_="lead")
     yield table(("Gate", "What it says", "Silences"), ((g.name, g.says, links_to(g.silences)) for g in it.gates))
 
 

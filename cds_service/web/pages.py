@@ -17,7 +17,7 @@ from cds_service.knowledge.pages.content import Exhibits, NoExhibits, Stamp, as_
 from cds_service.knowledge.pages.overview import index_of
 from cds_service.knowledge.pages.recommendation import content_of, group_title
 from cds_service.knowledge.pages.value_sets import ValueSets
-from cds_service.knowledge.prefetch import asked_by
+from cds_service.knowledge.pages.wording import names_used
 from cds_service.web.html import tag
 from cds_service.web.index_page import index_page
 from cds_service.web.parts import CONTENT_SECURITY_POLICY, NOT_APPROVED, items, page, section, value_set_page
@@ -103,9 +103,9 @@ class Pages:
     def _expansions(self) -> ValueSets:
         if self._sets is None:
             used: dict[str, tuple[str, ...]] = {}
-            for recommendation in self.knowledge.recommendations:
-                for name in asked_by(recommendation):
-                    used[name] = (*used.get(name, ()), recommendation.id)
+            for recommendation_id, names in names_used(self.knowledge).items():
+                for name in names.value_sets:
+                    used[name] = (*used.get(name, ()), recommendation_id)
             self._sets = ValueSets(self.knowledge, used)
         return self._sets
 

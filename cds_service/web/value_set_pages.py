@@ -14,8 +14,8 @@ def coverage_page(it: CoverageContent) -> str:
     about = f"Knowledge {it.stamp.fingerprint}, {it.stamp.date.isoformat()}."
     words = (
         f"{len(it.rows)} value sets. Each number counts the codes that are recognised, those of included sets and of "
-        "expanded hierarchies too; a hyphen says that the set has none in that system. What was wanted and found in no "
-        "verified table is never guessed: it is listed as missing."
+        "expanded hierarchies too; a hyphen says that the set has none in that system. The last column counts the "
+        "recommendations that use it. What was wanted and found in no verified table is never guessed: it is missing."
     )
     missing = [row for row in it.rows if row.not_coded]
     body: list[Child] = [
@@ -36,11 +36,11 @@ def _matrix(it: CoverageContent) -> Child:
             value_set_link(row.name),
             *(str(row.counts.get(system, "-")) for system in systems),
             str(len(row.not_coded) or "-"),
-            tag("span", links_to(row.used_by), class_="quiet"),
+            str(len(row.used_by) or "-"),
         )
         for row in it.rows
     )
-    return table(heads, rows, numbers=range(1, len(systems) + 2))
+    return tag("div", table(heads, rows, numbers=range(1, len(heads))), class_="matrix")
 
 
 def _missing(rows: list[CoverageRow]) -> Iterator[Child]:

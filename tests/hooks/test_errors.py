@@ -65,7 +65,7 @@ def test_a_knowledge_error_without_a_place_is_only_its_problem():
         (errors.WrongHookError(["patient-view"]), "hook is not one of this service: patient-view"),
         (
             errors.ForeignPatientError("prefetch.conditions", "Condition"),
-            "prefetch.conditions holds a Condition of another patient than context.patientId",
+            "prefetch.conditions holds data (Condition) of another patient than context.patientId",
         ),
         (errors.UnknownServiceError(), "there is no CDS service with this id; see /cds-services"),
         (errors.MethodNotAllowedError(["GET", "HEAD"]), "use GET or HEAD here"),

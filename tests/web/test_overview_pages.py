@@ -82,6 +82,8 @@ def test_every_threshold_stands_in_the_index_with_its_users():
     assert [p["name"] for p in data["parameters"]] == list(knowledge().names.parameters)
     by_name = {p["name"]: p for p in data["parameters"]}
     assert by_name["full strength"]["used_by"] == ["FD-AFO-01"]
+    assert "FD-PT-01" in by_name["physical therapy look-back"]["used_by"], "named in a text"
+    assert "FD-CPN-01" in by_name["review in six weeks"]["used_by"], "the date of an order"
     assert "FD-EDX-02" in by_name["early electrodiagnostics window"]["used_by"]
 
 
@@ -124,6 +126,14 @@ def test_a_value_set_has_a_page_with_codes_displays_sources_and_licence():
     page = read("value-set-foot-drop.html")
     for words in ("M21.371", "Foot drop, right foot", "6077001", "SNOMED GPS 2020-09-30", "Licence:", "Missing"):
         assert words in page.text
+
+
+def test_a_value_set_tells_who_uses_it():
+    """Also where it is only the answer, the reason or the kind of a draft that is asked for."""
+    rows = {row["name"]: row for row in json.loads(written()["coverage.json"].body)["rows"]}
+    assert rows["baseline or serial study"]["used_by"] == ["FD-EDX-02"]
+    assert "FD-AFO-02" in rows["custom ankle-foot orthosis"]["used_by"]
+    assert "FD-AFO-03" in rows["ankle-foot orthosis"]["used_by"]
 
 
 def test_codes_with_conditions_say_so():

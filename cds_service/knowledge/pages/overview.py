@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from cds_service.domain.recommendations import Recommendation
 from cds_service.knowledge.knowledge import Knowledge
 from cds_service.knowledge.pages.content import EvidenceContent, ParameterContent, SeedContent, Stamp
-from cds_service.knowledge.pages.wording import Wording
-from cds_service.knowledge.prefetch import criteria_of
+from cds_service.knowledge.pages.wording import names_used
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +49,7 @@ class IndexContent:
     """The index."""
 
     stamp: Stamp
+    hooks: tuple[str, ...]
     groups: tuple[Group, ...]
     gates: tuple[GateContent, ...]
     seed_about: str
@@ -63,9 +63,13 @@ def index_of(knowledge: Knowledge, stamp: Stamp, group_titles: dict[str, str]) -
     by_group: dict[str, list[Entry]] = {}
     for recommendation in knowledge.recommendations:
         by_group.setdefault(recommendation.group, []).append(_entry(recommendation, knowledge, stamp.date))
-    used = _parameters_by_recommendation(knowledge)
+    used: dict[str, list[str]] = {}
+    for recommendation_id, names in names_used(knowledge).items():
+        for name in names.parameters:
+            used.setdefault(name, []).append(recommendation_id)
     return IndexContent(
         stamp=stamp,
+        hooks=tuple(service.hook for service in knowledge.services),
         groups=tuple(Group(group_titles[name], tuple(entries)) for name, entries in by_group.items()),
         gates=_gates(knowledge),
         seed_about=knowledge.seed.about,
@@ -100,17 +104,6 @@ def _gates(knowledge: Knowledge) -> tuple[GateContent, ...]:
     says = knowledge.names.says
     order = [name for name in says if name in silenced]
     return tuple(GateContent(name.partition(": ")[2], says[name], tuple(silenced[name])) for name in order)
-
-
-def _parameters_by_recommendation(knowledge: Knowledge) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    for recommendation in knowledge.recommendations:
-        wording = Wording(knowledge)
-        wording.lines(criteria_of(recommendation))
-        wording.moments()
-        for name in wording.used.parameters:
-            found.setdefault(name, []).append(recommendation.id)
-    return found
 
 
 def parameter_content(name: str, knowledge: Knowledge, used_by: tuple[str, ...] = ()) -> ParameterContent:

@@ -6,6 +6,7 @@ The tree is the one that decides; the words come from the entry each criterion w
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from cds_service.domain import criteria as run
 from cds_service.domain.moments import Extreme, FallOf, LatestOf, NamedMoment, Source, recording_of
@@ -13,6 +14,7 @@ from cds_service.domain.situation import Criterion, Moment
 from cds_service.knowledge.knowledge import Knowledge
 from cds_service.knowledge.pages.content import Line, MomentContent, Span
 from cds_service.knowledge.pages.phrases import Phrases
+from cds_service.knowledge.prefetch import criteria_of
 
 _GATE = "gate: "
 _JOINS: dict[type, str] = {run.All: "all", run.AnyOf: "any", run.NoneOf: "none"}
@@ -66,6 +68,16 @@ class Wording:
         self.only_names = False
         return self.lines(d for name, d in self._named.items() if name not in self._unfolded)
 
+    def note(self, entry: Any) -> None:
+        """Count the names of a date or a slot as used, without words."""
+        date = getattr(entry, "date", None) or entry
+        if getattr(date, "moment", None) or getattr(date, "plus", None):
+            tuple(self.used.date(date))
+        if getattr(entry, "days_since", None):
+            self.used.moment(entry.days_since)
+        if getattr(entry, "parameter", None):
+            self.used.parameter(entry.parameter)
+
     def moments(self) -> tuple[MomentContent, ...]:
         """Every moment that was used so far, and those they are found by."""
         found: list[MomentContent] = []
@@ -97,3 +109,19 @@ class Wording:
             what = "recording of" if source.date_of is recording_of else "date of"
             return Line((Span(f"{which} {what}: "),), parts=(self.line(source.records),))
         return Line((Span(""),))
+
+
+def names_used(knowledge: Knowledge) -> dict[str, Phrases]:
+    """For each recommendation by id the value sets, parameters and moments that its criteria and orders name."""
+    found: dict[str, Phrases] = {}
+    for it in knowledge.recommendations:
+        wording = Wording(knowledge)
+        wording.lines(criteria_of(it))
+        drafted = it.for_each.drafted if it.for_each else ()
+        wording.used.value_sets |= dict.fromkeys(drafted)
+        planned = (p for s in it.suggestions for a in s.actions if (p := a.planned))
+        for piece in (*planned, *it.slots.values()):
+            wording.note(knowledge.names.written[id(piece)][1])
+        wording.moments()
+        found[it.id] = wording.used
+    return found
