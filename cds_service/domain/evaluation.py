@@ -104,7 +104,8 @@ def judge(recommendation: Recommendation, scope: Scope, situation: Situation) ->
     trigger = recommendation.when.answer(here)
     if trigger.truth is NOT_MET:
         return Verdict(scope, Standing.DOES_NOT_STAND)
-    needs, caveats, withheld = _NOTHING, (), False  # type: frozenset[str], tuple[str, ...], bool
+    needs, withheld = _NOTHING, False
+    caveats: tuple[str, ...] = ()
     for exclusion in _exclusions(recommendation):
         answer = exclusion.criterion.answer(here)
         if answer.truth is MET:

@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cds_service.knowledge.pages.content import (
-    ActionContent,
-    CodeContent,
     EvidenceContent,
     Line,
     RecommendationContent,
     StewardshipContent,
-    SuggestionContent,
 )
 from cds_service.web import markdown
 from cds_service.web.card import card_part
 from cds_service.web.html import Child, Markup, join, slug, tag
+from cds_service.web.orders import orders_part
 from cds_service.web.parts import (
     brief,
     chips,
@@ -24,7 +22,6 @@ from cds_service.web.parts import (
     outside,
     page,
     pairs,
-    phrase,
     section,
     table,
     tree,
@@ -63,7 +60,7 @@ def recommendation_page(it: RecommendationContent) -> str:
         _section("moments", *_moments(it)),
         _section("thresholds", *_thresholds(it)),
         _section("needs", *_needs(it)),
-        _section("orders", *_orders(it)),
+        _section("orders", *orders_part(it)),
         _section("evidence", *_evidence(it)),
         _section("seed", *_seed(it)),
         _section("cases", *_cases(it)),
@@ -189,57 +186,6 @@ def _needs(it: RecommendationContent) -> Iterator[Child]:
         yield tag("h3", "Not recognised in every code system")
         lines = (join([value_set_link(name), f": {'; '.join(wanted)}"]) for name, wanted in it.not_coded.items())
         yield items(lines, class_="quiet")
-
-
-# ---- orders
-
-
-def _orders(it: RecommendationContent) -> Iterator[Child]:
-    if not it.card.suggestions:
-        yield tag("p", "It offers none.", class_="lead")
-        return
-    many = "At most one of these can be taken." if it.card.at_most_one else "Any of these can be taken."
-    yield tag("p", f"Nothing is ordered until a clinician accepts it and signs it. {many}", class_="lead")
-    slots = [slot.name for slot in it.card.slots]
-    for suggestion in it.card.suggestions:
-        yield _offer(suggestion, slots)
-
-
-def _offer(it: SuggestionContent, slots: list[str]) -> Markup:
-    if it.unsettled_because:
-        settles = tag("p", tag("span", "Does not settle the card. ", class_="unsettled"), it.unsettled_because)
-    else:
-        settles = tag("p", tag("span", "Settles the card once ordered.", class_="settles"))
-    star = " ★ clearly the better choice" if it.recommended else None
-    return tag(
-        "div",
-        tag("h3", markdown.inline(it.label, slots), tag("small", star, class_="quiet") if star else None),
-        tag("p", "Offered only when: ", brief(it.when)) if it.when else None,
-        *(_action(action, slots) for action in it.actions),
-        settles,
-        class_="offer",
-    )
-
-
-def _action(it: ActionContent, slots: list[str]) -> Markup:
-    return pairs(
-        [
-            ("What it does", join([it.does, ": " if it.order else None, tag("b", it.order) if it.order else None])),
-            ("Told to the user", markdown.inline(it.description, slots)),
-            ("Filed as", it.resource),
-            ("Codes", items(_code(code) for code in it.codings) if it.codings else None),
-            ("Category", _code(it.category) if it.category else None),
-            ("Body site", _code(it.body_site) if it.body_site else None),
-            ("Side", "as found, in the order and in its text" if it.names_the_side else None),
-            ("Priority", it.priority),
-            ("Planned for", phrase(it.planned.spans) if it.planned else None),
-            ("Reason", brief(it.reason) if it.reason else None),
-        ]
-    )
-
-
-def _code(code: CodeContent) -> Markup:
-    return join([f"{code.system} ", tag("code", code.code), f" {code.display}"])
 
 
 # ---- what it rests on

@@ -76,7 +76,7 @@ def test_the_other_card_is_returned_with_a_complete_order(wrists):
     assert card["overrideReasons"] == [
         {"system": "https://wrist.example.org/reasons", "code": "splint-at-home", "display": "Has a splint at home"}
     ]
-    assert "Carpal tunnel, right, right, since 2026-10-01" in card["detail"]
+    assert "Carpal tunnel, right, since 2026-10-01" in card["detail"]
     (suggestion,) = card["suggestions"]
     (action,) = suggestion["actions"]
     order = action["resource"]
