@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import logging
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -18,7 +19,7 @@ from cds_service import __version__
 from cds_service.api.calls import CallHandler
 from cds_service.api.discovery import discovery_of
 from cds_service.api.errors import on_http_error
-from cds_service.api.middleware import OpenModeGuard, SafeHeaders
+from cds_service.api.middleware import LocalPages, OpenModeGuard, SafeHeaders
 from cds_service.api.openapi import openapi_of
 from cds_service.api.routes import HookRoutes
 from cds_service.decision.compose import Composer
@@ -33,6 +34,7 @@ from cds_service.ledger import open_ledger
 from cds_service.settings import Settings, is_loopback
 from cds_service.web.pages import CONTENT_SECURITY_POLICY, Pages, start_page
 
+_LOG = logging.getLogger("cds_service")
 _LARGE_CALLS_AT_ONCE = 2  # more would only take the interpreter from the small calls
 _NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}  # exceptions would go with it
 
@@ -42,7 +44,7 @@ def make_decider(settings: Settings, knowledge: Knowledge) -> tuple[Decider, Pre
     writer = OrderWriter(knowledge.vocabulary, orthoses_as=settings.orthoses_as)
     composer = Composer(knowledge, writer, settings.base_url)
     reader = PrefetchReader(knowledge.vocabulary, settings.zone, settings.max_resources)
-    return Decider(knowledge, composer, settings.max_cards), reader
+    return Decider(knowledge, composer, settings.max_cards, with_red_flags=settings.red_flags), reader
 
 
 def utc_now() -> dt.datetime:
@@ -60,6 +62,10 @@ def create_app(
     ``exhibits`` plays the cases for the pages behind the cards; without it those pages show none.
     """
     knowledge = load_knowledge(settings.cards_dir)
+    for said in knowledge.reviews(clock().date()):
+        _LOG.warning("%s", said)
+    if not settings.red_flags:
+        _LOG.warning("red flags are switched off (CDS_RED_FLAGS)")
     decider, reader = make_decider(settings, knowledge)
     ledger = open_ledger(settings.database_url)
     large_calls = ThreadPoolExecutor(_LARGE_CALLS_AT_ONCE, thread_name_prefix="large-call")
@@ -79,6 +85,8 @@ def create_app(
     description = openapi_of(knowledge)
     app.add_route("/openapi.json", lambda _: JSONResponse(description), methods=["GET"])
     app.add_exception_handler(HTTPException, on_http_error)
+    if settings.allow_open:
+        app.add_middleware(LocalPages, is_local=is_loopback)
     # the last one added is the first to see a request
     app.add_middleware(HookRoutes, calls=calls, discovery=discovery_of(knowledge))
     app.add_middleware(

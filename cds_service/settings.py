@@ -56,6 +56,9 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(32 * 1024 * 1024, ge=1024, description="Largest request body.")
     max_resources: int = Field(50_000, ge=1, description="Most FHIR resources in one call.")
     timezone: str = Field("UTC", description="The site's time zone, in which calendar days are counted.")
+    red_flags: bool = Field(
+        True, description="Whether red flags speak. A site with its own emergency pathways can switch all of them off."
+    )
     orthoses_as: Literal["DeviceRequest", "ServiceRequest"] = Field(
         "DeviceRequest", description="The resource in which this site orders orthoses."
     )

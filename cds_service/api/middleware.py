@@ -47,6 +47,24 @@ class OpenModeGuard:
             return False
 
 
+class LocalPages:
+    """Where open mode is allowed on a network, people's pages still answer this machine only; health answers all."""
+
+    def __init__(self, app: App, is_local: Callable[[str], bool]) -> None:
+        """``is_local`` says whether an address is this machine."""
+        self.app = app
+        self.is_local = is_local
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Refuse pages to other machines with 403."""
+        if scope["type"] == "http" and not scope["path"].startswith("/health/"):
+            peer = scope.get("client")
+            if peer is None or not self.is_local(peer[0]):
+                await refuse(ForbiddenError("page from another machine"))(scope, receive, send)
+                return
+        await self.app(scope, receive, send)
+
+
 class SafeHeaders:
     """The headers that every answer carries."""
 

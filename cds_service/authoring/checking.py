@@ -20,6 +20,9 @@ from cds_service.knowledge.problems import Problems
 from cds_service.settings import Settings
 
 
+_DAY_OF_THE_CASES = DEFAULT_TIME.date()
+
+
 @dataclass(slots=True)
 class Report:
     """What was found."""
@@ -29,7 +32,7 @@ class Report:
     summary: str = ""
 
 
-def check_knowledge(cards: Path, settings: Settings, on: dt.date) -> Report:
+def check_knowledge(cards: Path, settings: Settings, on: dt.date = _DAY_OF_THE_CASES) -> Report:
     """Load, lint, run the cases, see whether every criterion decides some of them. ``on`` is the day of the check."""
     try:
         knowledge = load_knowledge(cards)
@@ -48,7 +51,7 @@ def check_knowledge(cards: Path, settings: Settings, on: dt.date) -> Report:
         f"({100 * decided / (criteria or 1):.0f} %): {len(problems.found)} errors, {len(problems.warnings)} warnings; "
         f"fingerprint {knowledge.fingerprint}"
     )
-    return Report(problems.found, problems.warnings, summary)
+    return Report(problems.found, [*knowledge.warnings, *problems.warnings], summary)
 
 
 def _run_cases(cases: list[Case], runner: CaseRunner, problems: Problems) -> list[tuple[Case, Situation]]:

@@ -42,13 +42,20 @@ class Decision:
 class Decider:
     """Decides calls with one knowledge. Holds nothing of any patient."""
 
-    def __init__(self, knowledge: Knowledge, composer: Composer, max_cards: int) -> None:
+    def __init__(
+        self, knowledge: Knowledge, composer: Composer, max_cards: int, *, with_red_flags: bool = True
+    ) -> None:
         """``max_cards`` counts recommendations; 0 means that nothing is folded."""
         self.knowledge = knowledge
         self.composer = composer
         self.max_cards = max_cards
         self._by_hook: Mapping[str, tuple[Recommendation, ...]] = {
-            service.hook: knowledge.at_hook(service.hook) for service in knowledge.services
+            service.hook: tuple(
+                recommendation
+                for recommendation in knowledge.at_hook(service.hook)
+                if with_red_flags or recommendation.sort is not Sort.RED_FLAG
+            )
+            for service in knowledge.services
         }
         needs = knowledge.vocabulary.needs.items()
         self._patient_needs = frozenset(name for name, need in needs if "patient" in need.shows)

@@ -21,12 +21,21 @@ class Need:
 
 
 @dataclass(frozen=True, slots=True)
+class Plausible:
+    """The numbers and units in which a finding is understood; no unit at all is understood too."""
+
+    lowest: float
+    highest: float
+    units: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Vocabulary:
     """Handed to whoever turns records into facts.
 
     ``scales`` gives lowest and highest grade of a finding that is read on a scale; ``not_at`` the body sites at which a
     concept does not count; ``side_codings`` the coding an order carries for right, left and both; ``cause_words`` the
-    words by which a stated cause of a condition names a concept.
+    words by which a stated cause of a condition names a concept; ``plausible`` the numbers and units of a finding.
     """
 
     table: CodeTable
@@ -40,3 +49,4 @@ class Vocabulary:
     not_at: Mapping[str, frozenset[str]]
     side_codings: Mapping[str, Coding]
     cause_words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    plausible: Mapping[str, Plausible] = field(default_factory=dict)

@@ -77,6 +77,7 @@ class Quantity(Shape):
 
     value: Code = None
     unit: str | None = None
+    code: Code = None
     comparator: str | None = None
 
 

@@ -6,7 +6,7 @@ import re
 from typing import Final, NamedTuple
 
 from cds_service.domain.facts import NO_CONCEPTS
-from cds_service.domain.vocabulary import Vocabulary
+from cds_service.domain.vocabulary import Plausible, Vocabulary
 from cds_service.fhir import elements, shapes
 from cds_service.fhir.bundles import is_there
 from cds_service.fhir.concepts import ConceptReader, says_something, texts_of, words_of
@@ -61,7 +61,18 @@ def read_value(record: shapes.Valued, concepts: frozenset[str], vocabulary: Voca
         return Value(None, frozenset((vocabulary.yes_means if record.value_boolean else vocabulary.no_means,)), text)
     if record.value_codeable_concept is not None:
         return Value(None, codes.concepts(record.value_codeable_concept), text)
-    return Value(_number(record), NO_CONCEPTS, text)
+    number = _number(record)
+    plausible = next((vocabulary.plausible[one] for one in sorted(concepts) if one in vocabulary.plausible), None)
+    if number is not None and plausible is not None and not _is_plausible(number, record, plausible):
+        number = None
+    return Value(number, NO_CONCEPTS, text)
+
+
+def _is_plausible(number: float, record: shapes.Valued, plausible: Plausible) -> bool:
+    """Whether a number can be what it should be: 65 % is no ankle-brachial index of 65."""
+    quantity = record.value_quantity
+    units = {unit for unit in (quantity.unit, text_of(quantity.code)) if unit} if quantity is not None else set()
+    return plausible.lowest <= number <= plausible.highest and (not units or bool(units & plausible.units))
 
 
 def _number(record: shapes.Valued) -> float | None:

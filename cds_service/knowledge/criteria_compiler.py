@@ -195,9 +195,7 @@ class CriteriaCompiler:
         """`finding`."""
         tests = self.shown(entry, steps)
         if not tests:
-            self.problems.add(
-                self.document, steps, "what must the finding show?", "add `is`, or a bound"
-            )
+            self.problems.add(self.document, steps, "what must the finding show?", "add `is`, or a bound")
         tests += self._windows(entry, steps, {"within": run.dated})
         tests.append(self.since(entry.since, steps))
         if entry.newer_than_the_end_of:

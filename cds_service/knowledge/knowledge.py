@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -35,6 +36,17 @@ class Knowledge:
     def at_hook(self, hook: str) -> tuple[Recommendation, ...]:
         """The recommendations that speak at a hook, in the order of their files."""
         return tuple(r for r in self.recommendations if hook in r.hooks and r.is_effective)
+
+    def reviews(self, on: dt.date) -> list[str]:
+        """What a start-up log says of reviews that are overdue and periods that are over. Nothing stops for a date."""
+        said = []
+        for recommendation in self.recommendations:
+            period = recommendation.stewardship
+            if period.effective_to and on > period.effective_to:
+                said.append(f"{recommendation.id} is silent: its effective period ended on {period.effective_to}")
+            elif period.next_review_date and on > period.next_review_date:
+                said.append(f"{recommendation.id}: review was due on {period.next_review_date}")
+        return said
 
     def service(self, service_id: str) -> tuple[ServiceEntry, ...]:
         """The services of an id: one per hook it serves."""

@@ -19,7 +19,7 @@ from cds_service.domain.moments import Extreme, FallOf, LatestOf, NamedMoment, S
 from cds_service.domain.recommendations import Orderable, Recommendation
 from cds_service.domain.situation import Criterion
 from cds_service.domain.times import Window
-from cds_service.domain.vocabulary import Need, Vocabulary
+from cds_service.domain.vocabulary import Need, Plausible, Vocabulary
 from cds_service.errors import InvalidKnowledgeError, KnowledgeError
 from cds_service.knowledge import schema
 from cds_service.knowledge.code_tables import TableBuilder, Tables, ValueSetFile, read_tables
@@ -381,6 +381,11 @@ class Loader:
             encounter_diagnosis_window=window or Window(0),
             scales={n: (v.scale.lowest, v.scale.highest) for n, v in self.names.value_sets.items() if v.scale},
             not_at={n: frozenset(v.not_at) for n, v in self.names.value_sets.items() if v.not_at},
+            plausible={
+                n: Plausible(v.plausible.lowest, v.plausible.highest, frozenset(v.plausible.units))
+                for n, v in self.names.value_sets.items()
+                if v.plausible
+            },
             cause_words={
                 n: tuple(v.words_in_a_stated_cause)
                 for n, v in self.names.value_sets.items()

@@ -225,9 +225,7 @@ class SidesWithEntry(Entry):
     """On which sides a definition holds."""
 
     sides_with: Name
-    are: Annotated[
-        list[SidePattern], BeforeValidator(_listed, json_schema_input_type=SidePattern | list[SidePattern])
-    ]
+    are: Annotated[list[SidePattern], BeforeValidator(_listed, json_schema_input_type=SidePattern | list[SidePattern])]
 
 
 OPERATORS: dict[str, type[Entry]] = {
@@ -517,6 +515,14 @@ class ScaleEntry(Entry):
     highest: int
 
 
+class PlausibleEntry(Entry):
+    """The numbers and units in which a finding is understood; what lies outside or has another unit is not read."""
+
+    lowest: int | float
+    highest: int | float
+    units: list[str]
+
+
 class ValueSetEntry(Entry):
     """One file of `value_sets/`: codes that mean one thing."""
 
@@ -531,6 +537,7 @@ class ValueSetEntry(Entry):
     not_at: list[Name] = []
     recorded_in: list[Name] = []
     scale: ScaleEntry | None = None
+    plausible: PlausibleEntry | None = None
     words_in_a_stated_cause: list[Name] = []
     not_coded: list[NotCodedEntry] = []
 

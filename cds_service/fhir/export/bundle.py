@@ -22,8 +22,6 @@ from cds_service.knowledge.loader import load_knowledge
 BUNDLE = "foot-drop-knowledge"
 
 
-
-
 def export_knowledge(cards: Path, base_url: str, date: dt.date | None = None) -> Resource:
     """The knowledge as a Bundle of type collection.
 
