@@ -19,7 +19,6 @@ from cds_service.knowledge.loader import load_knowledge
 from cds_service.knowledge.problems import Problems
 from cds_service.settings import Settings
 
-
 _DAY_OF_THE_CASES = DEFAULT_TIME.date()
 
 

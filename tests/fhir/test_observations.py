@@ -29,6 +29,28 @@ def test_a_finding_is_doubtful_when_its_status_is_not_known(status):
     assert facts.reading.doubtful == 1
 
 
+# ---- numbers in the range and the units in which they are understood
+
+
+@pytest.mark.parametrize(
+    ("quantity", "number"),
+    [
+        ({"value": 0.62, "unit": "ratio", "code": "1"}, 0.62),
+        ({"value": 0.62}, 0.62),
+        ({"value": 0.62, "unit": "relative", "code": "1"}, 0.62),
+        ({"value": 3}, 3),
+        ({"value": 3.1}, None),
+        ({"value": 65, "unit": "%", "code": "%"}, None),
+        ({"value": 0.65, "unit": "%"}, None),
+        ({"value": -0.1}, None),
+    ],
+)
+def test_a_number_is_read_only_where_it_is_plausible_and_its_unit_understood(quantity, number):
+    found = finding(code=concept("flow"), valueQuantity=quantity)
+    assert found.number == number
+    assert found.is_readable is (number is not None)
+
+
 # ---- grades on a scale
 
 

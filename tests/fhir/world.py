@@ -12,7 +12,7 @@ from cds_service.domain.codes import CodeSystem, CodeTable, Coding, Meaning
 from cds_service.domain.facts import Fact, Kind, PatientFacts
 from cds_service.domain.sides import Side
 from cds_service.domain.times import Now, Window
-from cds_service.domain.vocabulary import Need, Vocabulary
+from cds_service.domain.vocabulary import Need, Plausible, Vocabulary
 from cds_service.fhir.reader import PrefetchReader
 from cds_service.hooks.contexts import parse_context
 from cds_service.hooks.request import CDSRequest
@@ -52,6 +52,7 @@ _PLAIN_CODES = {
     "grade": (Meaning("strength"),),
     "pulse": (Meaning("pulse"),),
     "index": (Meaning("index"),),
+    "flow": (Meaning("flow"),),
     "sign": (Meaning("sign"),),
     "study": (Meaning("study"), Meaning("any study")),
     "scan": (Meaning("study"),),
@@ -89,6 +90,7 @@ def vocabulary(**needs: tuple[str, str]) -> Vocabulary:
         encounter_diagnosis_window=Window(90),
         scales={"strength": (0, 5)},
         not_at={"study": frozenset(("arm",)), "any study": frozenset()},
+        plausible={"flow": Plausible(0, 3, frozenset(("1", "ratio")))},
         side_codings={one: Coding(PLAIN, one, one.title()) for one in ("right", "left", "both")},
     )
 
