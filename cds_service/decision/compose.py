@@ -117,7 +117,8 @@ class Composer:
         values["side"] = evaluation.sides.words
         values["draft"] = ", ".join(drafts)
         values["missing"] = self.needs_in_words(evaluation.shown_gaps) or self.knowledge.words.unclear
-        values["found"] = "; ".join(describe(fact, clean) for fact in evaluation.facts)
+        judged = {id(s.scope.draft) for s in here}
+        values["found"] = "; ".join(describe(fact, clean) for fact in evaluation.facts if id(fact) not in judged)
         return values
 
     def _detail(self, evaluation: Evaluation, here: list[Situation], fixed: FixedParts) -> str:
@@ -213,7 +214,7 @@ class Composer:
                 patient_id=context.patient_id,
                 encounter_id=context.encounter_id,
                 requester=context.user_id,
-                side=_sides_of(stands) if action.orderable.sided else Side.UNSPECIFIED,
+                side=(_sides_of(stands) or _sides_in(reasons)) if action.orderable.sided else Side.UNSPECIFIED,
                 reasons=references,
                 reason_codings=tuple(dict.fromkeys(reason.coding for reason in reasons)),
                 priority=action.priority,
@@ -277,6 +278,14 @@ def _sides_of(stands: list[Situation]) -> Side:
     side = Side.UNSPECIFIED
     for situation in stands:
         side |= situation.scope.side or Side.UNSPECIFIED
+    return side
+
+
+def _sides_in(facts: Iterable[Fact]) -> Side:
+    """The sides that some records name: of an order whose reason knows the side that nothing else does."""
+    side = Side.UNSPECIFIED
+    for fact in facts:
+        side |= fact.side
     return side
 
 

@@ -120,7 +120,7 @@ class RecommendationCompiler:
     def _when(self, entry: schema.RecommendationEntry, for_each: ForEach | None) -> All:
         """The trigger: what makes a side one to judge, and what else must hold there."""
         sides = (for_each.sides_with,) if for_each and for_each.sides_with else ()
-        if not sides and not entry.when:
+        if for_each is None and not entry.when:
             self.problems.add(
                 self.document, ("when",), "nothing says when it applies", "add `when`, or `for each: {side with: …}`"
             )

@@ -99,6 +99,7 @@ def test_the_example_of_a_value_set_is_one(tmp_path):
 
 @pytest.fixture
 def copy_of_cards(tmp_path):
+    """Without the other cases, so that a check takes no time; what is then said of other files is not looked at."""
     return shutil.copytree(_CARDS, tmp_path / "cards", ignore=shutil.ignore_patterns("cases", "*.md"))
 
 
@@ -107,22 +108,50 @@ def _write(folder, name, text):
     (folder / name).write_text(text, encoding="utf-8")
 
 
+def _said_of(word, cards) -> list[str]:
+    """What `check` says of the files with this word in their name."""
+    return [str(problem) for problem in check_knowledge(cards, Settings()).problems if word in problem.file]
+
+
 def test_the_example_cases_pass(copy_of_cards):
     example = next(example for example in EXAMPLES if example.startswith("# a case file"))
     _write(copy_of_cards, "cases/example.yaml", example)
-    report = check_knowledge(copy_of_cards, Settings())
-    assert [str(problem) for problem in report.problems] == []
+    assert _said_of("example", copy_of_cards) == []
 
 
-def test_the_exercise_passes_and_fails_as_it_says(copy_of_cards):
-    exercise = {found[1]: e for e in EXAMPLES if (found := re.match(r"# exercise: (\S+)\n", e))}
-    assert len(exercise) == 2
-    for name, text in exercise.items():
+@pytest.fixture
+def exercise(copy_of_cards):
+    files = {found[1]: e for e in EXAMPLES if (found := re.match(r"# exercise: (\S+)\n", e))}
+    for name, text in files.items():
         _write(copy_of_cards, name, text)
-    report = check_knowledge(copy_of_cards, Settings())
-    assert [str(problem) for problem in report.problems] == []
-    assert "4 cases: 0 errors" in report.summary
+    return files
 
-    name = "cases/orthosis/exercise.yaml"
-    _write(copy_of_cards, name, exercise[name].replace("366", "365"))
-    assert len(check_knowledge(copy_of_cards, Settings()).problems) > 0
+
+_CASES = "cases/orthosis/exercise.yaml"
+
+
+def test_the_exercise_passes(copy_of_cards, exercise):
+    assert len(exercise) == 2
+    assert _said_of("exercise", copy_of_cards) == []
+
+
+def test_the_exercise_fails_when_a_case_is_changed_as_it_says(copy_of_cards, exercise):
+    _write(copy_of_cards, _CASES, exercise[_CASES].replace("366", "365"))
+    assert any("FD-EXERCISE-01 shown" in said for said in _said_of("exercise", copy_of_cards))
+
+
+def test_the_exercise_fails_with_the_words_that_are_shown_when_its_last_case_is_left_out(copy_of_cards, exercise):
+    without, last, _ = exercise[_CASES].rpartition("\n  - case: ")
+    assert last
+    _write(copy_of_cards, _CASES, without)
+    (shown,) = (line for block in blocks(PAGE, "") for line in block.splitlines() if line.startswith("error: "))
+    assert [f"error: {said}" for said in _said_of("exercise", copy_of_cards)] == [shown]
+
+
+def test_each_criterion_of_the_exercise_needs_its_cases(copy_of_cards, exercise):
+    """As the page says: one case shows the card, and each of the others turns one criterion."""
+    head, *cases_of_it = exercise[_CASES].split("  - case: ")
+    for left_out in range(len(cases_of_it)):
+        kept = cases_of_it[:left_out] + cases_of_it[left_out + 1 :]
+        _write(copy_of_cards, _CASES, head + "".join(f"  - case: {case}" for case in kept))
+        assert _said_of("exercise", copy_of_cards), cases_of_it[left_out]

@@ -280,6 +280,31 @@ cases:
 """
 
 
+NEAR_MISSES = """\
+  - case: A splint is ordered already
+    given:
+      - {condition: carpal tunnel syndrome, side: right, onset: 30 days ago}
+      - {order: wrist splint, side: right, when: 2 days ago}
+    silent: {CTS-1: it is ordered}
+
+  - case: A wrist pressed for thirteen days
+    given:
+      - {condition: carpal tunnel syndrome, side: right, onset: 13 days ago}
+    silent: {CTS-1: a mild spell may pass}
+
+  - case: It was in the past
+    given:
+      - {condition: carpal tunnel syndrome, side: right, onset: 30 days ago, status: resolved}
+    silent: {CTS-1: it is over}
+
+  - case: The patient has died
+    deceased: yes
+    given:
+      - {condition: carpal tunnel syndrome, side: right, onset: 30 days ago}
+    silent: {CTS-1: no advice for the dead}
+"""
+
+
 def checked(folder, case):
     (folder / "cases").mkdir()
     (folder / "cases/wrist.yaml").write_text(case)
@@ -287,7 +312,8 @@ def checked(folder, case):
 
 
 def test_a_case_passes_when_its_cards_are_those_expected(tmp_path):
-    assert [str(one) for one in checked(write(tmp_path), GOOD_CASE)] == []
+    said = [str(one) for one in checked(write(tmp_path), GOOD_CASE)]
+    assert [one for one in said if "cases/wrist.yaml" in one] == []
 
 
 @pytest.mark.parametrize(
@@ -320,6 +346,6 @@ def test_a_case_is_told_with_its_line_when_it_is_wrong(right, wrong, message, tm
 
 def test_two_cases_with_the_same_words_are_told(tmp_path):
     twice = GOOD_CASE + GOOD_CASE.split("cases:\n")[1]
-    (problem,) = checked(write(tmp_path), twice)
+    (problem,) = (one for one in checked(write(tmp_path), twice) if one.file == "cases/wrist.yaml")
     assert "two cases have these words" in problem.problem
     assert problem.line == 9
