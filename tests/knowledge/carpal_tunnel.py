@@ -116,10 +116,11 @@ FILES = {
               - earliest date of: {condition: carpal tunnel syndrome, on: that side}
         definitions:
           pressed median nerve:
-            says: Carpal tunnel syndrome on that side, long enough to treat.
+            says: Carpal tunnel syndrome on that side, confirmed and long enough to treat.
             all:
               - condition: carpal tunnel syndrome
                 on: that side
+                certainty: confirmed
               - moment: onset on that side
                 at least: long enough to treat
     """,
@@ -142,7 +143,6 @@ FILES = {
         hooks: [patient-view]
         also for children: yes
         for each: {side with: pressed median nerve}
-        when: [pressed median nerve]
         unless:
           - open order: wrist splint
             on: that side

@@ -24,8 +24,8 @@ MISTAKES = {
     ),
     "an unknown definition": (
         CARD,
-        "when: [pressed median nerve]",
-        "when: [pressed nerve]",
+        "for each: {side with: pressed median nerve}",
+        "for each: {side with: pressed nerve}",
         "no definition is called 'pressed nerve'",
         "'pressed median nerve'",
     ),
@@ -133,7 +133,7 @@ MISTAKES = {
     ),
     "a definition that says nothing": (
         DEFINITIONS,
-        "    says: Carpal tunnel syndrome on that side, long enough to treat.\n",
+        "    says: Carpal tunnel syndrome on that side, confirmed and long enough to treat.\n",
         "    says: Something.\n  empty:\n    says: Nothing.\n  pressed median nerve again:\n    says: The same.\n",
         "says nothing",
         "add `any`",
@@ -163,6 +163,41 @@ MISTAKES = {
         "value_sets/wrist-splint.yaml",
         "recorded in:",
         "includes: [wrist cast]\nrecorded in:",
+        "no value set is called 'wrist cast'",
+        "",
+    ),
+    "nothing that says when it applies": (
+        CARD,
+        "for each: {side with: pressed median nerve}\n",
+        "",
+        "nothing says when it applies",
+        "add `when`",
+    ),
+    "a slot with two sources": (
+        CARD,
+        "onset: {date:",
+        "onset: {parameter: long enough to treat, date:",
+        "a slot has exactly one source",
+        "`parameter`",
+    ),
+    "an unknown statement of the seed": (
+        CARD,
+        "seed statements: [S1]",
+        "seed statements: [S2]",
+        "no seed statement is called 'S2'",
+        "'S1'",
+    ),
+    "an attribute answered by nothing": (
+        "source_attributes.yaml",
+        "answered by: author",
+        "answered by: the author",
+        "'author'",
+        "",
+    ),
+    "an unknown value set behind an attribute": (
+        "source_attributes.yaml",
+        "answered by: author",
+        "answered by: value sets, used when asking for: [wrist cast]",
         "no value set is called 'wrist cast'",
         "",
     ),
@@ -292,10 +327,10 @@ NEAR_MISSES = """\
       - {condition: carpal tunnel syndrome, side: right, onset: 13 days ago}
     silent: {CTS-1: a mild spell may pass}
 
-  - case: It was in the past
+  - case: It is only suspected
     given:
-      - {condition: carpal tunnel syndrome, side: right, onset: 30 days ago, status: resolved}
-    silent: {CTS-1: it is over}
+      - {condition: carpal tunnel syndrome, side: right, onset: 30 days ago, certainty: suspected}
+    silent: {CTS-1: a suspicion does not count}
 
   - case: The patient has died
     deceased: yes
@@ -342,6 +377,30 @@ def test_a_case_is_told_with_its_line_when_it_is_wrong(right, wrong, message, tm
     assert mine, [str(one) for one in problems]
     assert mine[0].file == "cases/wrist.yaml"
     assert mine[0].line >= 1
+
+
+def test_nothing_is_told_when_every_criterion_decides_a_case(tmp_path):
+    assert [str(one) for one in checked(write(tmp_path), GOOD_CASE + NEAR_MISSES)] == []
+
+
+@pytest.mark.parametrize(
+    ("case", "file", "key", "message"),
+    [
+        ("A splint is ordered already", CARD, "", "`open order: wrist splint · on that side` (unless) being met"),
+        ("A wrist pressed for thirteen days", DEFINITIONS, "pressed median nerve", "(14 days)` being not met"),
+        ("It is only suspected", DEFINITIONS, "pressed median nerve", "`condition: carpal tunnel syndrome"),
+        ("The patient has died", DEFINITIONS, "gate: the patient has died", "`deceased: yes` being met"),
+    ],
+)
+def test_a_criterion_that_decides_no_case_is_told_with_its_direction(case, file, key, message, tmp_path):
+    others = [one for one in NEAR_MISSES.split("\n\n") if case not in one]
+    assert len(others) == NEAR_MISSES.count("- case:") - 1
+    (problem,) = checked(write(tmp_path), GOOD_CASE + "\n\n".join(others))
+    assert problem.file == file
+    assert (problem.key or "") == key
+    assert problem.problem.startswith("no case turns on ")
+    assert message in problem.problem
+    assert problem.remedy == "add one to cards/cases"
 
 
 def test_two_cases_with_the_same_words_are_told(tmp_path):
