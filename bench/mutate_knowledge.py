@@ -1,10 +1,10 @@
 """A mutation run over the knowledge: does a case notice when a recommendation is changed?
 
-Each mutant changes one thing in one recommendation or definition: an exclusion or criterion dropped, `all` and `any`
-swapped, a window or threshold made one larger or smaller, a certainty or status turned, `that side` lifted. A mutant that every
-case lets pass is a survivor: a case is missing, or the change makes no difference, and then the report says why.
+Each mutant changes one thing in one recommendation or definition: a criterion, an exclusion or a concept dropped, `all`
+and `any` swapped, a threshold made one larger or smaller, a certainty or status turned, `that side` lifted. A mutant
+that every case lets pass is a survivor: a case is missing, or the change makes no difference.
 
-    python -m bench.mutate_knowledge [--out docs/mutation.md] [--sample N]
+    python -m bench.mutate_knowledge [--out FILE] [--sample N]
 """
 
 from __future__ import annotations
@@ -165,7 +165,7 @@ def main() -> int:
     run, started = Run(options.cards), time.monotonic()
     chosen = list(run.all_mutants())
     if options.sample:
-        chosen = random.Random(1).sample(chosen, min(options.sample, len(chosen)))  # noqa: S311  # not a secret
+        chosen = random.Random(1).sample(chosen, min(options.sample, len(chosen)))  # not a secret
     survivors = [mutant for mutant in chosen if not run.is_noticed(mutant)]
     lines = [f"- `{m.file}` {m.place}: {m.change}" for m in survivors]
     print("\n".join(lines))

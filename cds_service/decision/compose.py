@@ -149,8 +149,9 @@ class Composer:
             stands = [s for s in here if offered.when is None or offered.when.answer(s).truth is MET]
             if not stands or self._is_refused(offered, stands):
                 continue
-            words = {**values, "side": _sides_of(stands).words}
-            actions = tuple(self._actions(offered, stands, context, words))
+            side = _sides_of(offered, stands)
+            words = {**values, "side": side.words}
+            actions = tuple(self._actions(offered, stands, context, words, side))
             if actions:
                 yield Suggestion(
                     label=fill(offered.label, words),
@@ -171,12 +172,17 @@ class Composer:
         return False
 
     def _actions(
-        self, offered: OfferedSuggestion, stands: list[Situation], context: HookContext, values: dict[str, str]
+        self,
+        offered: OfferedSuggestion,
+        stands: list[Situation],
+        context: HookContext,
+        values: dict[str, str],
+        side: Side,
     ) -> Iterable[Action]:
         for action in offered.actions:
             description = fill(action.description, values)
             if action.offer is Offer.CREATE:
-                resource = self._order(action, stands, context, description)
+                resource = self._order(action, stands, context, description, side)
                 yield Action(type=ActionType.CREATE, description=description, resource=resource)
                 continue
             for draft, situation in _drafts(action, stands):
@@ -202,7 +208,7 @@ class Composer:
         yield Action(type=ActionType.UPDATE, description=description, resource=resource)
 
     def _order(
-        self, action: OfferedAction, stands: list[Situation], context: HookContext, description: str
+        self, action: OfferedAction, stands: list[Situation], context: HookContext, description: str, side: Side
     ) -> dict[str, Any]:
         if action.orderable is None:
             raise ValueError("a create action has an orderable: the compiler refuses it otherwise")
@@ -214,7 +220,7 @@ class Composer:
                 patient_id=context.patient_id,
                 encounter_id=context.encounter_id,
                 requester=context.user_id,
-                side=(_sides_of(stands) or _sides_in(reasons)) if action.orderable.sided else Side.UNSPECIFIED,
+                side=side if action.orderable.sided else Side.UNSPECIFIED,
                 reasons=references,
                 reason_codings=tuple(dict.fromkeys(reason.coding for reason in reasons)),
                 priority=action.priority,
@@ -273,19 +279,17 @@ def markdown_line(text: str) -> str:
     return text.replace("<", "&lt;").replace("*", "\\*").replace("_", "\\_").replace("[", "\\[")
 
 
-def _sides_of(stands: list[Situation]) -> Side:
-    """The sides for which a suggestion is offered: where it has conditions of its own, not always all of the card's."""
+def _sides_of(offered: OfferedSuggestion, stands: list[Situation]) -> Side:
+    """The sides for which a suggestion is offered, not always all of the card's.
+
+    Where neither a side nor a draft's side is judged, it is the side that the reasons of its orders name.
+    """
     side = Side.UNSPECIFIED
     for situation in stands:
         side |= situation.scope.side or Side.UNSPECIFIED
-    return side
-
-
-def _sides_in(facts: Iterable[Fact]) -> Side:
-    """The sides that some records name: of an order whose reason knows the side that nothing else does."""
-    side = Side.UNSPECIFIED
-    for fact in facts:
-        side |= fact.side
+    if not side:
+        for fact in (fact for action in offered.actions for fact in _reasons(action, stands)):
+            side |= fact.side
     return side
 
 

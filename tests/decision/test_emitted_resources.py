@@ -123,7 +123,8 @@ def test_the_side_stands_in_the_words_and_in_the_codes_of_a_new_order(file):
         coded = [names[c["code"]] for place in places for c in place["coding"] if c["code"] in names]
         said = [side for side, word in words.items() if text.endswith(f", {word}")]
         sides = evaluation(answered, card["source"]["topic"]["code"]).sides
-        if coded != said or bool(coded) is not bool(orderable.sided and sides):
+        is_right = bool(coded) is orderable.sided if sides else orderable.sided or not coded
+        if coded != said or not is_right:
             wrong.append(f"{case.name}: {text!r} is coded as {coded}, the card is about {sides.words}")
     assert wrong == []
 

@@ -9,8 +9,10 @@ import pytest
 from pydantic_core import PydanticUndefined
 
 from cds_service.app import create_app
+from cds_service.cli import _parser
+from cds_service.knowledge.loader import load_knowledge
 from cds_service.settings import Settings
-from tests.docs.pages import blocks, read
+from tests.docs.pages import ROOT, blocks, read
 
 README = read("README.md")
 _PATH = "/cds-services/foot-drop-patient-view"
@@ -114,3 +116,16 @@ def test_a_key_with_null_was_read(app):
 
 def test_it_says_that_the_knowledge_is_not_approved_before_it_says_how_to_start():
     assert README.index("Not clinically approved") < README.index("make run")
+
+
+def test_it_says_how_many_recommendations_there_are_and_that_all_are_drafts():
+    recommendations = load_knowledge(ROOT / "cards").recommendations
+    assert {recommendation.stewardship.status for recommendation in recommendations} == {"draft"}
+    assert set(re.findall(r"(\d+) recommendations", README)) == {str(len(recommendations))}
+
+
+def test_it_shows_every_command_of_the_command_line():
+    commands = set(re.findall(r"^    ([a-z]+) ", _parser().format_help(), re.MULTILINE))
+    assert "check" in commands
+    shown = set(re.findall(r"^cds-service ([a-z]+)", "\n".join(blocks(README, "sh")), re.MULTILINE))
+    assert commands - shown == {"serve"}  # that is `make run`

@@ -1,4 +1,4 @@
-"""What ``cds-service check`` finds in knowledge that loads: seeded faults in a copy of ``cards/``, each with its remedy."""
+"""What ``cds-service check`` finds in knowledge that loads: seeded faults in a copy of it, each with its remedy."""
 
 import datetime as dt
 import shutil

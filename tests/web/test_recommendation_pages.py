@@ -184,7 +184,7 @@ def test_html_and_json_say_the_same():
     for name in RECOMMENDATIONS:
         page = read(f"{name}.html")
         data = json.loads(written()[f"{name}.json"].body)
-        for line in lines_in(data["when"]) | lines_in(data.get("unless", [])) | lines_in(data["gates"]):
+        for line in lines_in(data.get("when", [])) | lines_in(data.get("unless", [])) | lines_in(data["gates"]):
             assert line.rstrip(":") in page.text, (name, line)
         told = [c["case"] for c in data["cases"]] + [e["says"] for e in data["evidence"]]
         told += [n["words"] for n in data["needs"]] + [p["means"] for p in data.get("parameters", [])]
