@@ -13,25 +13,21 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from cds_service.domain import criteria as run
-from cds_service.domain.codes import Coding
-from cds_service.domain.moments import Extreme, FallOf, LatestOf, NamedMoment, Source, onset_of, recording_of
+from cds_service.domain.codes import CodeTable, Coding
 from cds_service.domain.recommendations import Orderable, Recommendation
-from cds_service.domain.situation import Criterion
 from cds_service.domain.times import Window
 from cds_service.domain.vocabulary import Need, Plausible, Vocabulary
 from cds_service.errors import InvalidKnowledgeError, KnowledgeError
 from cds_service.knowledge import schema
 from cds_service.knowledge.code_tables import TableBuilder, Tables, ValueSetFile, read_tables
 from cds_service.knowledge.criteria_compiler import CriteriaCompiler
+from cds_service.knowledge.definitions_compiler import DefinitionsCompiler
 from cds_service.knowledge.document import Document, Steps, read_document, yaml_files
 from cds_service.knowledge.knowledge import Knowledge
 from cds_service.knowledge.names import Names
 from cds_service.knowledge.prefetch import prefetch_of
 from cds_service.knowledge.problems import Problems
 from cds_service.knowledge.recommendation_compiler import RecommendationCompiler
-
-_FOR_ADULTS = "for adults only"
 
 
 def load_knowledge(cards: Path) -> Knowledge:
@@ -49,9 +45,6 @@ class Loader:
         self.cards = cards
         self.problems = Problems()
         self.names = Names()
-        self.definition_files: dict[str, tuple[schema.DefinitionEntry, Steps]] = {}
-        self.definitions: Document | None = None
-        self._compiling: list[str] = []
 
     def load(self) -> Knowledge:
         """Read, check, compile."""
@@ -72,17 +65,14 @@ class Loader:
         self._override_reasons(words)
         self._check_needs(services, value_sets)
         self._check_attributes(attributes, source_attributes)
-        self._definitions(definitions, entry)
-        gates = self._gates(definitions, entry)
-        recommendations = tuple(sorted(self._recommendations(gates, evidence, seed), key=lambda r: r.order))
+        named = DefinitionsCompiler(definitions, entry, self.names, self.problems)
+        named.compile()
+        recommendations = tuple(sorted(self._recommendations(named, evidence, seed), key=lambda r: r.order))
         self._check_covered(seed_statements, seed, recommendations)
-        concerns = CriteriaCompiler(services, self.names, self.problems, self._definition).compile_any(
-            words.concerns_us, ("concerns us",)
-        )
-        CriteriaCompiler(services, self.names, self.problems, self._definition).window(
-            words.review_grace, ("review grace",)
-        )
-        vocabulary = self._vocabulary(definitions, entry, table, words)
+        criteria = CriteriaCompiler(services, self.names, self.problems, named.find)
+        concerns = criteria.compile_any(words.concerns_us, ("concerns us",))
+        criteria.days(words.review_grace, ("review grace",))
+        vocabulary = self._vocabulary(named, table, words)
         self._stop_if_broken()
         return Knowledge(
             fingerprint=self.fingerprint(),
@@ -228,105 +218,11 @@ class Loader:
                 remedy = "name it under `seed statements` of a recommendation"
                 self.problems.warn(document, ("statements", name), "no recommendation carries this statement", remedy)
 
-    # ---- definitions, moments, gates
-
-    def _definitions(self, document: Document, entry: schema.DefinitionsFile) -> None:
-        self.definitions = document
-        self.names.caveats = entry.caveats
-        self.definition_files = {name: (e, ("definitions", name)) for name, e in entry.definitions.items()}
-        criteria = CriteriaCompiler(document, self.names, self.problems, self._definition)
-        for name, moment in entry.moments.items():
-            sources = [
-                self._source(criteria, s, ("moments", name, "first known of", i))
-                for i, s in enumerate(moment.first_known_of)
-            ]
-            others = [
-                criteria.moment(other, ("moments", name, "latest of", i)) for i, other in enumerate(moment.latest_of)
-            ]
-            if others:
-                sources.append(LatestOf(tuple(other for other in others if other)))
-            if not sources:
-                self.problems.add(
-                    document, ("moments", name), "this moment is found nowhere", "`first known of` or `latest of`"
-                )
-            back = criteria.days(moment.look_back_when_unknown, ("moments", name, "look back when unknown"))
-            named = NamedMoment(name, moment.says, tuple(s for s in sources if s), back)
-            self.names.moments[name] = named
-            self.names.written[id(named)] = named, moment
-        self.names.says = {name: definition.says for name, definition in entry.definitions.items()}
-        self.names.says |= {f"gate: {gate.name}": gate.says for gate in entry.gates}
-        for name in entry.definitions:
-            self._definition(name)
-
-    def _source(self, criteria: CriteriaCompiler, entry: schema.MomentSource, steps: Steps) -> Source | None:
-        if entry.fall:
-            fall = criteria.falling(entry.fall, (*steps, "fall"))
-            self.names.written[id(fall)] = fall, entry.fall
-            return FallOf(fall)
-        for key in ("earliest_date_of", "latest_date_of", "earliest_recording_of", "latest_recording_of"):
-            value = getattr(entry, key)
-            if value is None:
-                continue
-            records = criteria.compile(value, (*steps, key.replace("_", " ")))
-            if not isinstance(records, run.Records):
-                self.problems.add(
-                    self.definitions or criteria.document,
-                    steps,
-                    "a moment is the date of records",
-                    "use `condition`, `finding` or `done`",
-                )
-                return None
-            return Extreme(records, recording_of if "recording" in key else onset_of, key.startswith("latest"))
-        self.problems.add(criteria.document, steps, "this says no moment", "`earliest date of: …`")
-        return None
-
-    def _definition(self, name: str) -> Criterion | None:
-        """A named definition, compiled when first asked for; a circle is refused."""
-        if name in self.names.definitions:
-            return self.names.definitions[name]
-        if name not in self.definition_files or self.definitions is None:
-            return None
-        entry, steps = self.definition_files[name]
-        if name in self._compiling:
-            self.problems.add(
-                self.definitions, steps, f"{name!r} leans on itself: {' → '.join(self._compiling)}", "break the circle"
-            )
-            return run.AnyOf(name, ())
-        self._compiling.append(name)
-        criteria = CriteriaCompiler(self.definitions, self.names, self.problems, self._definition)
-        parts = [
-            make(text, tuple(criteria.compile(e, (*steps, key, i)) for i, e in enumerate(entries)))
-            for key, make, text, entries in (
-                ("all", run.All, "all of", entry.all),
-                ("any", run.AnyOf, "any of", entry.any),
-                ("none", run.NoneOf, "none of", entry.none),
-            )
-            if entries
-        ]
-        if not parts:
-            self.problems.add(self.definitions, steps, "this definition says nothing", "add `any`, `all` or `none`")
-        self._compiling.pop()
-        body: Criterion = parts[0] if len(parts) == 1 else run.All("all of", tuple(parts))
-        self.names.definitions[name] = run.Definition(name, name, body)
-        return self.names.definitions[name]
-
-    def _gates(self, document: Document, entry: schema.DefinitionsFile) -> list[tuple[schema.GateEntry, Criterion]]:
-        criteria = CriteriaCompiler(document, self.names, self.problems, self._definition)
-        return [
-            (
-                gate,
-                run.Definition(
-                    f"gate: {gate.name}", f"gate: {gate.name}", criteria.compile_all(gate.when, ("gates", i, "when"))
-                ),
-            )
-            for i, gate in enumerate(entry.gates)
-        ]
-
     # ---- recommendations
 
     def _recommendations(
         self,
-        gates: list[tuple[schema.GateEntry, Criterion]],
+        named: DefinitionsCompiler,
         evidence: Mapping[str, schema.EvidenceEntry],
         seed: schema.SeedFile,
     ) -> Iterator[Recommendation]:
@@ -345,21 +241,13 @@ class Loader:
                 if name not in seed.statements:
                     place = ("seed statements", index)
                     self.problems.unknown(document, place, "seed statement", name, seed.statements)
-            mine = tuple(
-                c
-                for gate, c in gates
-                if entry.sort in gate.silences or (_FOR_ADULTS in gate.silences and not entry.also_for_children)
-            )
-            yield RecommendationCompiler(document, self.names, self.problems, self._definition, evidence).compile(
-                entry, mine
-            )
+            compiler = RecommendationCompiler(document, self.names, self.problems, named.find, evidence)
+            yield compiler.compile(entry, named.gates_of(entry))
 
     # ---- the reader's vocabulary
 
-    def _vocabulary(
-        self, document: Document, entry: schema.DefinitionsFile, table: Any, words: schema.ServicesFile
-    ) -> Vocabulary:
-        reading = entry.reading
+    def _vocabulary(self, named: DefinitionsCompiler, table: CodeTable, words: schema.ServicesFile) -> Vocabulary:
+        document, reading = named.document, named.entry.reading
         for key in ("yes_means", "no_means", "laterality_parameter"):
             name = getattr(reading, key)
             self.names.used.add(("value set", name))
@@ -367,7 +255,7 @@ class Loader:
                 self.problems.unknown(
                     document, ("reading", key.replace("_", " ")), "value set", name, self.names.value_sets
                 )
-        window = CriteriaCompiler(document, self.names, self.problems, self._definition).window(
+        window = named.criteria.days(
             reading.an_encounter_diagnosis_stays_active_for, ("reading", "an encounter diagnosis stays active for")
         )
         needs = {n: Need(n, e.key, e.resource, frozenset(e.shows), e.words) for n, e in words.needs.items()}

@@ -14,15 +14,21 @@ pytestmark = pytest.mark.skipif(not VIGNETTES.is_dir(), reason="the vignettes ar
 
 @pytest.fixture(scope="module")
 def run():
-    """The vignettes' own runner, for the requests it makes and the way it reads answers."""
+    """The vignettes' own runner, for the requests it makes and the way it reads answers.
+
+    It brings a module `fhir` of its own, which is not the one that other tests import.
+    """
+    others = {name: sys.modules.pop(name) for name in list(sys.modules) if name.split(".")[0] == "fhir"}
     sys.path.insert(0, str(VIGNETTES))
     try:
         spec = importlib.util.spec_from_file_location("vignette_run", VIGNETTES / "run.py")
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
-        yield module
     finally:
         sys.path.remove(str(VIGNETTES))
+        sys.modules.pop("fhir", None)
+        sys.modules.update(others)
+    return module
 
 
 @pytest.mark.parametrize("coding", ["icd", "snomed", "untidy"])

@@ -1,0 +1,169 @@
+"""What a card offers: suggestions with complete orders, changes of the draft, deletions.
+
+A suggestion is not offered where its criteria do not hold, or where the record says not to do what it would order.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from cds_service.decision.orders import OrderContext
+from cds_service.decision.ports import OrderWriter
+from cds_service.decision.words import fill, planned_day
+from cds_service.domain.codes import CodeTable
+from cds_service.domain.evaluation import Evaluation
+from cds_service.domain.facts import Condition, Fact, Kind, Order
+from cds_service.domain.recommendations import Offer, OfferedAction, OfferedSuggestion, PlannedDate
+from cds_service.domain.sides import Side, same_side
+from cds_service.domain.situation import Situation
+from cds_service.domain.truth import MET
+from cds_service.hooks.contexts import HookContext
+from cds_service.hooks.response import Action, ActionType, Suggestion
+
+_REASON_TYPES = ("Condition/", "Observation/", "DiagnosticReport/")
+
+
+@dataclass(frozen=True, slots=True)
+class Offers:
+    """Writes the suggestions of a card. ``table`` tells what an order of ours means when the record refuses it."""
+
+    writer: OrderWriter
+    table: CodeTable
+
+    def suggestions(
+        self, evaluation: Evaluation, here: list[Situation], context: HookContext, values: dict[str, str]
+    ) -> Iterable[Suggestion]:
+        """The suggestions that this card offers to this user, in the order of the file."""
+        for offered in evaluation.recommendation.suggestions:
+            stands = [s for s in here if offered.when is None or offered.when.answer(s).truth is MET]
+            if not stands or self._is_refused(offered, stands):
+                continue
+            side = _sides_of(offered, stands)
+            words = {**values, "side": side.words}
+            actions = tuple(self._actions(offered, stands, context, words, side))
+            if actions:
+                yield Suggestion(
+                    label=fill(offered.label, words),
+                    uuid=str(uuid.uuid4()),
+                    is_recommended=offered.recommended,
+                    actions=actions,
+                )
+
+    def _is_refused(self, offered: OfferedSuggestion, stands: list[Situation]) -> bool:
+        """Whether the record says not to do this (gate G2): what is refused is not suggested again."""
+        look_up = self.table.look_up
+        for action in offered.actions:
+            codings = action.orderable.codings if action.orderable else ()
+            concepts = {meaning.concept for coding in codings for meaning in look_up(coding.system, coding.code)}
+            refusals = stands[0].facts.of(Kind.REFUSAL, concepts)
+            if any(same_side(refusal.side, s.scope.side or 0) for refusal in refusals for s in stands):
+                return True
+        return False
+
+    def _actions(
+        self,
+        offered: OfferedSuggestion,
+        stands: list[Situation],
+        context: HookContext,
+        values: dict[str, str],
+        side: Side,
+    ) -> Iterable[Action]:
+        for action in offered.actions:
+            description = fill(action.description, values)
+            if action.offer is Offer.CREATE:
+                resource = self._order(action, stands, context, description, side)
+                yield Action(type=ActionType.CREATE, description=description, resource=resource)
+                continue
+            for draft, situation in _drafts(action, stands):
+                yield from self._change(action, draft, situation, description)
+
+    def _change(self, action: OfferedAction, draft: Order, situation: Situation, description: str) -> Iterable[Action]:
+        """A deletion needs the draft's id; without one it cannot be offered."""
+        if action.offer is Offer.DELETE_DRAFT:
+            if draft.reference:
+                yield Action(type=ActionType.DELETE, description=description, resource_id=draft.reference)
+            return
+        planned = _planned(action.planned, situation)
+        if draft.resource is None or (action.planned and planned is None):
+            return
+        resource = self.writer.update(
+            draft.resource,
+            planned=planned,
+            on_hold=action.on_hold,
+            add_reason=action.add_reason,
+            new_code=action.new_code,
+            priority=action.new_priority,
+        )
+        yield Action(type=ActionType.UPDATE, description=description, resource=resource)
+
+    def _order(
+        self, action: OfferedAction, stands: list[Situation], context: HookContext, description: str, side: Side
+    ) -> dict[str, Any]:
+        if action.orderable is None:
+            raise ValueError("a create action has an orderable: the compiler refuses it otherwise")
+        reasons = _reasons(action, stands)
+        references = tuple(r.reference for r in reasons if r.reference.startswith(_REASON_TYPES))
+        return self.writer.create(
+            action.orderable,
+            OrderContext(
+                patient_id=context.patient_id,
+                encounter_id=context.encounter_id,
+                requester=context.user_id,
+                side=side if action.orderable.sided else Side.UNSPECIFIED,
+                reasons=references,
+                reason_codings=tuple(dict.fromkeys(reason.coding for reason in reasons)),
+                priority=action.priority,
+                planned=_planned(action.planned, stands[0]),
+                intent="proposal",
+                authored=stands[0].now.at,
+                description=description,
+            ),
+        )
+
+
+def _sides_of(offered: OfferedSuggestion, stands: list[Situation]) -> Side:
+    """The sides for which a suggestion is offered, not always all of the card's.
+
+    Where neither a side nor a draft's side is judged, it is the side that the reasons of its orders name.
+    """
+    side = Side.UNSPECIFIED
+    for situation in stands:
+        side |= situation.scope.side or Side.UNSPECIFIED
+    if not side:
+        for fact in (fact for action in offered.actions for fact in _reasons(action, stands)):
+            side |= fact.side
+    return side
+
+
+def _drafts(action: OfferedAction, stands: list[Situation]) -> Iterable[tuple[Order, Situation]]:
+    """The drafts an action changes: those being judged, or those of a kind that this call brings."""
+    for situation in stands:
+        if situation.scope.draft is not None:
+            yield situation.scope.draft, situation
+    if action.of_drafts and stands:
+        for fact in stands[0].facts.of(Kind.ORDER, action.of_drafts):
+            if isinstance(fact, Order) and fact.judged:
+                yield fact, stands[0]
+
+
+def _reasons(action: OfferedAction, stands: list[Situation]) -> list[Fact]:
+    """The patient's own problems behind an order; where there are none, the observations that show it."""
+    facts: dict[int, Fact] = {}
+    for situation in stands:
+        if action.reason is not None:
+            facts.update((id(fact), fact) for fact in action.reason.answer(situation).facts)
+    problems: list[Fact] = [f for f in facts.values() if isinstance(f, Condition)]
+    return problems or list(facts.values())
+
+
+def _planned(planned: PlannedDate | None, situation: Situation) -> dt.date | None:
+    if planned is None:
+        return None
+    if planned.moment is None:
+        return dt.date.fromordinal(situation.now.today + planned.plus.amount)
+    when = planned.moment.find(situation).when
+    return None if when is None else planned_day(when, planned.plus.amount, situation)
