@@ -30,7 +30,7 @@ LABEL org.opencontainers.image.title="foot-drop-cds" \
 RUN mkdir -m 0700 /data && chown 10001:10001 /data
 COPY --from=build /opt/foot-drop-cds /opt/foot-drop-cds
 COPY LICENSE NOTICE /usr/share/doc/foot-drop-cds/
-# The three MALLOC settings keep glibc from returning and asking again for the memory of large records: twice the speed.
+# The three MALLOC settings keep glibc from returning and asking again for the memory of large records.
 ENV PATH=/opt/foot-drop-cds/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \

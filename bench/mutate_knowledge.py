@@ -126,6 +126,10 @@ class Run:
         yield from mutants(document, [("gates", index, "when") for index in range(len(document.data["gates"]))])
         yield from parameter_mutants(read_document(self.cards / "parameters.yaml", self.cards))
 
+    def document(self, name: str) -> Document:
+        """A file as it is."""
+        return read_document(self.cards / name, self.cards)
+
     def is_noticed(self, mutant: Mutant) -> bool:
         """Whether the check refuses it, or a case gives another answer."""
         try:
@@ -155,19 +159,28 @@ class Run:
             return True
 
 
+def line(mutant: Mutant) -> str:
+    """How a report names a mutant."""
+    return f"- `{mutant.file}` {mutant.place}: {mutant.change}"
+
+
 def main() -> int:
     """Run it, print the survivors, write the report."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cards", type=Path, default=Path(__file__).parent.parent / "cards")
     parser.add_argument("--out", type=Path)
+    parser.add_argument("--again", type=Path, help="only the survivors listed in this file of an earlier run")
     parser.add_argument("--sample", type=int, default=0, help="only so many, drawn with a fixed seed")
     options = parser.parse_args()
     run, started = Run(options.cards), time.monotonic()
     chosen = list(run.all_mutants())
+    if options.again:
+        listed = set(options.again.read_text(encoding="utf-8").splitlines())
+        chosen = [mutant for mutant in chosen if line(mutant) in listed]
     if options.sample:
         chosen = random.Random(1).sample(chosen, min(options.sample, len(chosen)))  # not a secret
     survivors = [mutant for mutant in chosen if not run.is_noticed(mutant)]
-    lines = [f"- `{m.file}` {m.place}: {m.change}" for m in survivors]
+    lines = [line(mutant) for mutant in survivors]
     print("\n".join(lines))
     print(f"{len(chosen)} mutants, {len(survivors)} survivors, {time.monotonic() - started:.0f} s")
     if options.out:

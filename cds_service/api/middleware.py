@@ -59,7 +59,8 @@ class LocalPages:
         """Refuse pages to other machines with 403."""
         if scope["type"] == "http" and not scope["path"].startswith("/health/"):
             peer = scope.get("client")
-            if peer is None or not self.is_local(peer[0]):
+            forwarded = any(name.startswith(_FORWARDED) for name, _ in scope["headers"])
+            if forwarded or peer is None or not self.is_local(peer[0]):
                 await refuse(ForbiddenError("page from another machine"))(scope, receive, send)
                 return
         await self.app(scope, receive, send)

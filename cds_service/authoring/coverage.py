@@ -98,7 +98,7 @@ def _variants(recommendation: Recommendation) -> Iterator[tuple[str, Turned, Rec
 
 
 def _turnable(criterion: Criterion) -> Iterator[tuple[Turned, Criterion]]:
-    """Each criterion inside, with the whole in which it can be turned over. Named definitions are unfolded."""
+    """Each criterion inside, with the whole in which it can be turned over. A named definition is one criterion."""
     if isinstance(criterion, _JOINED):
         for index, part in enumerate(criterion.criteria):
             for turned, changed in _turnable(part):
