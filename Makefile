@@ -5,7 +5,7 @@
 .SUFFIXES:
 
 # Another Python:             make test PYTHON=/opt/python3.13/bin/python3
-# More for the program:       make run ARGS="--port 9000", make test ARGS="-k laterality -x"
+# More for the program:       CDS_PORT=9000 make run, make test ARGS="-k laterality -x"
 PYTHON ?=
 ARGS ?=
 

@@ -34,6 +34,9 @@ def main(arguments: list[str] | None = None) -> int:
     except BrokenPipeError:  # the reader has seen enough
         sys.stderr.close()
         return 0
+    except OSError as error:
+        print(f"cds-service: {error.filename or 'input or output'}: {error.strerror}", file=sys.stderr)
+        return 1
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -104,6 +107,7 @@ def _serve(_: argparse.Namespace, settings: Settings) -> int:
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=30,
+        proxy_headers=False,
     )
     return 0
 

@@ -20,7 +20,7 @@ from cds_service.decision.decide import Decider, Decision
 from cds_service.decision.ports import FactsReader, Ledger
 from cds_service.decision.records import DecisionRecord, FeedbackEntry
 from cds_service.domain.times import Now
-from cds_service.errors import RequestError, UnknownServiceError, WrongHookError
+from cds_service.errors import RequestError, TooLargeError, UnknownServiceError, WrongHookError
 from cds_service.hooks.contexts import parse_context
 from cds_service.hooks.feedback import Feedback, parse_feedback
 from cds_service.hooks.request import parse_request
@@ -28,6 +28,8 @@ from cds_service.hooks.response import encode
 from cds_service.knowledge.schema import ServiceEntry
 
 OPEN_CLIENT = "open"
+_LARGEST_FEEDBACK = 1024 * 1024
+_MOST_REPORTS = 1000
 _LARGE = 256 * 1024
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _SYSTEM = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[A-Za-z0-9:/._~%#?&=+-]{1,200}")
@@ -117,10 +119,12 @@ class CallHandler:
         """``POST /cds-services/{id}/feedback`` (FBK-2). Idempotent; unknown cards are kept and counted, not refused."""
         if not self.decider.knowledge.service(service_id):
             raise UnknownServiceError
-        reports = parse_feedback(await read_body(request, self.max_body_bytes))
-        entries = [_entry(report) for report in reports.feedback if is_uuid(report.card)]
+        reports = parse_feedback(await read_body(request, min(self.max_body_bytes, _LARGEST_FEEDBACK))).feedback
+        if len(reports) > _MOST_REPORTS:
+            raise TooLargeError("feedback entries", _MOST_REPORTS)
+        entries = [_entry(report) for report in reports if is_uuid(report.card)]
         kept = await self.ledger.record_feedback(OPEN_CLIENT, service_id, entries, self.clock())
-        unknown = kept.unknown + len(reports.feedback) - len(entries)  # what is no UUID is no card of ours
+        unknown = kept.unknown + len(reports) - len(entries)  # what is no UUID is no card of ours
         counts = {"stored": kept.stored, "repeated": kept.repeated, "unknown": unknown}
         _LOG.info("feedback %s %s: %s", call_id, service_id, counts)
         body = json.dumps(counts)

@@ -92,7 +92,8 @@ class Decider:
         """Without the Patient, whenever something hangs on it; without the Conditions, where nothing concerns us."""
         if facts.subject is None and hanging & self._patient_needs:
             return True
-        return bool(hanging & self._vital) and not concerned
+        not_had = {name for name in hanging & self._vital if not facts.needs.get(name, NeedState.ABSENT).was_had}
+        return bool(not_had) and not concerned
 
     def _cards(
         self, shown: list[Evaluation], situation: Situation, context: HookContext
@@ -129,13 +130,18 @@ class Decider:
         extension: dict[str, object] = {}
         if gaps:
             extension[f"{EXTENSION}.data-gaps"] = [
-                {"key": need.key, "state": facts.needs.get(name, NeedState.ABSENT).value}
+                {"key": need.key, "state": _state_in_words(facts.needs.get(name, NeedState.ABSENT))}
                 for name, need in needs.items()
                 if name in gaps
             ]
         if facts.reading.invalid:
             extension[f"{EXTENSION}.not-understood"] = dict(facts.reading.invalid)
         return extension or None
+
+
+def _state_in_words(state: NeedState) -> str:
+    """A need on which an answer hangs although it was read holds something that is not clear."""
+    return "unclear" if state.proves_absence else state.value
 
 
 def _in_effect(recommendation: Recommendation, today: dt.date) -> bool:

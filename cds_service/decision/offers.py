@@ -82,13 +82,13 @@ class Offers:
                 yield from self._change(action, draft, situation, description)
 
     def _change(self, action: OfferedAction, draft: Order, situation: Situation, description: str) -> Iterable[Action]:
-        """A deletion needs the draft's id; without one it cannot be offered."""
+        """A change needs the draft's id; without one it cannot be offered."""
         if action.offer is Offer.DELETE_DRAFT:
             if draft.reference:
                 yield Action(type=ActionType.DELETE, description=description, resource_id=draft.reference)
             return
         planned = _planned(action.planned, situation)
-        if draft.resource is None or (action.planned and planned is None):
+        if not draft.reference or draft.resource is None or (action.planned and planned is None):
             return
         resource = self.writer.update(
             draft.resource,

@@ -13,7 +13,6 @@ from collections.abc import Callable, Mapping
 
 from cds_service.domain.facts import Condition, Device, Done, Fact, Finding, Order
 from cds_service.domain.recommendations import Slot, SlotSource
-from cds_service.domain.sides import Side
 from cds_service.domain.situation import Situation
 from cds_service.domain.times import When
 from cds_service.domain.truth import MET
@@ -109,8 +108,3 @@ def _of_fact(shows: SlotSource, fact: Fact, clean: Clean) -> str:
 def planned_day(when: When, plus: int, situation: Situation) -> dt.date:
     """A moment plus some days, but never before today."""
     return dt.date.fromordinal(max(when.latest + plus, situation.now.today))
-
-
-def side_words(side: Side) -> str:
-    """How a text names the side or sides."""
-    return side.words

@@ -119,7 +119,9 @@ class Order(Fact):
 
 @dataclass(slots=True, kw_only=True)
 class Refusal(Fact):
-    """An order not to do something (doNotPerform)."""
+    """An order not to do something (doNotPerform), and whether it says why."""
+
+    states_reason: bool = False
 
 
 @dataclass(slots=True, kw_only=True)
@@ -148,6 +150,7 @@ class NeedState(Enum):
     FAILED = "failed"
     DENIED = "denied"
     TRUNCATED = "truncated"
+    PARTIAL = "partial"
     NOT_ASKED = "not asked"
     ABSENT = "absent"
 
@@ -155,6 +158,11 @@ class NeedState(Enum):
     def proves_absence(self) -> bool:
         """Whether "none on record" may be concluded."""
         return self in (NeedState.PRESENT, NeedState.EMPTY)
+
+    @property
+    def was_had(self) -> bool:
+        """Whether an answer came, though a part of it could not be understood."""
+        return self.proves_absence or self is NeedState.PARTIAL
 
 
 @dataclass(slots=True)

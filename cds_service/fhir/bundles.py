@@ -76,6 +76,14 @@ class Answer:
             return NeedState.TRUNCATED
         return NeedState.PRESENT if kinds else NeedState.EMPTY
 
+    def has_unusable(self, resource_type: str, unused: set[int]) -> bool:
+        """Whether a resource of this type did not fit, was no resource at all, or named no patient."""
+        return bool(self.broken) or any(
+            item.resource.kind == resource_type
+            and (id(item.resource) in unused or (isinstance(item.resource, shapes.Other) and not item.resource.fits))
+            for item in self.items
+        )
+
 
 def _count(resources: list[shapes.Record]) -> int:
     """How many different resources these are; one without id is its own."""

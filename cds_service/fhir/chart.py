@@ -27,6 +27,7 @@ class Chart:
 
     __slots__ = (
         "_encounter",
+        "_parts",
         "_server",
         "_zone",
         "codes",
@@ -54,6 +55,7 @@ class Chart:
         self.index: dict[str, shapes.Record] = {}
         self.reading = Reading()
         self.used: set[int] = set()
+        self._parts: dict[int, dict[str, shapes.Record]] = {}
         self.described: set[int] = set()
         self._server = server
         self._encounter = f"Encounter/{encounter_id}" if encounter_id else None
@@ -110,8 +112,12 @@ class Chart:
         return found
 
     def _contained(self, reference: str, holder: shapes.Record) -> shapes.Record | None:
-        wanted = reference.removeprefix("#")
-        return next((one for one in read_contained(holder.contained) if record_id(one).lstrip("#") == wanted), None)
+        parts = self._parts.get(id(holder))
+        if parts is None:
+            parts = self._parts[id(holder)] = {}
+            for part in read_contained(holder.contained):
+                parts.setdefault(record_id(part).lstrip("#"), part)
+        return parts.get(reference.removeprefix("#"))
 
     def is_this_encounter(self, references: elements.References) -> bool:
         """Whether the record belongs to the encounter that the call is made in."""

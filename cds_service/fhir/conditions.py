@@ -11,7 +11,7 @@ from cds_service.domain.truth import MET, NOT_MET, UNKNOWN, Truth
 from cds_service.fhir import shapes
 from cds_service.fhir.bundles import is_there, many
 from cds_service.fhir.chart import Chart, is_stated
-from cds_service.fhir.concepts import codes_of, each_concept, says_something
+from cds_service.fhir.concepts import codes_of, each_concept, says_something, texts_of
 from cds_service.fhir.references import record_key
 
 DUE_TO: Final = "http://hl7.org/fhir/StructureDefinition/condition-dueTo"
@@ -56,7 +56,7 @@ def _certainty(record: shapes.Condition, codes: frozenset[str]) -> Certainty:
 
 def _activity(record: shapes.Condition, is_over: bool) -> Truth:
     """Gate G3: an active status and no abatement; no status counts as active."""
-    status = codes_of(record.clinical_status)
+    status = codes_of(record.clinical_status) | {text.strip().lower() for text in texts_of(record.clinical_status)}
     if is_over or status & _NOT_ACTIVE:
         return NOT_MET
     if status & _ACTIVE or not says_something(record.clinical_status):

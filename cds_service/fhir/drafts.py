@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from decimal import Decimal
 from typing import Any, Final
 
 import msgspec
@@ -16,7 +17,7 @@ from cds_service.fhir.orders import Draft, read_draft
 from cds_service.fhir.references import Server, record_key
 from cds_service.hooks.contexts import OrderSelectContext, OrderSignContext
 
-_PLAIN: Final = msgspec.json.Decoder(dict[str, Any])
+_PLAIN: Final = msgspec.json.Decoder(dict[str, Any], float_hook=Decimal)  # 1.10 stays 1.10
 
 
 class Drafts:

@@ -30,8 +30,8 @@ _PROCEDURE: Final = _Statuses(
 )
 _REPORT: Final = _Statuses(
     frozenset(("final", "amended", "corrected", "appended")),
-    frozenset(("registered", "partial", "preliminary")),
-    frozenset(("cancelled", "entered-in-error")),
+    frozenset(),
+    frozenset(("registered", "partial", "preliminary", "cancelled", "entered-in-error")),
 )
 _DOSE: Final = _Statuses(
     frozenset(("completed", "in-progress")),
@@ -55,7 +55,7 @@ def read_procedure(record: shapes.Procedure, chart: Chart) -> Iterator[Fact]:
 
 
 def read_report(record: shapes.DiagnosticReport, chart: Chart) -> Iterator[Fact]:
-    """A report; one that is not final counts as ordered."""
+    """A report; one that is not final tells nothing yet, and the order behind it speaks for itself."""
     found = chart.understand(record.code)
     if found is not None:
         period = record.effective_period or elements.Period()

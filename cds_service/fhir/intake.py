@@ -44,6 +44,13 @@ class Intake:
         for answer in self._unasked:  # nobody asked for these, but they must not be somebody else's
             yield "prefetch", answer
 
+    def answers_for(self, key: str, resource_type: str) -> list[Answer]:
+        """What came for a need: under its key, and for problems in the hook's own context."""
+        found = [self.answers[key]] if key in self.answers else []
+        if resource_type == "Condition" and CONDITIONS in self._context:
+            found.append(self._context[CONDITIONS])
+        return found
+
     @property
     def draft_items(self) -> list[Item]:
         """The drafts as they came, of any type."""

@@ -136,6 +136,7 @@ def _refusal(record: shapes.Request, read: _Read, chart: Chart, *, doubtful: boo
         side=read.side,
         when=chart.when(record.authored_on),
         doubtful=doubtful,
+        states_reason=states_reason(record.reason_code, record.reason_reference),
     )
 
 

@@ -70,12 +70,27 @@ class PrefetchReader:
         intake.bind(context.patient_id, server, chart)
         subject = _subject(intake.records, context.patient_id, chart)
         facts = self._facts(intake, context, server, chart)
-        for orphan in intake.orphans:
-            if id(orphan) not in chart.used and not isinstance(orphan, shapes.OperationOutcome):
-                chart.count_invalid(orphan.kind)
+        unused = [
+            orphan
+            for orphan in intake.orphans
+            if id(orphan) not in chart.used and not isinstance(orphan, shapes.OperationOutcome)
+        ]
+        for orphan in unused:
+            chart.count_invalid(orphan.kind)
         chart.reading.resources = intake.resources
         chart.reading.doubtful = sum(fact.doubtful for fact in facts)
-        return PatientFacts(subject, facts, self._needs(intake, subject), chart.reading)
+        needs = self._needs(intake, subject)
+        if chart.reading.invalid:
+            self._mark_partial(needs, intake, {id(orphan) for orphan in unused})
+        return PatientFacts(subject, facts, needs, chart.reading)
+
+    def _mark_partial(self, needs: dict[str, NeedState], intake: Intake, unused: set[int]) -> None:
+        """A need whose answer holds a resource that could not be used proves no absence."""
+        for name, need in self._vocabulary.needs.items():
+            if needs[name].proves_absence and need.resource != "Patient":
+                answers = intake.answers_for(need.key, need.resource)
+                if any(answer.has_unusable(need.resource, unused) for answer in answers):
+                    needs[name] = NeedState.PARTIAL
 
     def _facts(self, intake: Intake, context: HookContext, server: Server, chart: Chart) -> list[Fact]:
         """The facts of the drafts, then of the record, leaving out the orders that are those drafts."""

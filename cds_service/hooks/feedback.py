@@ -48,7 +48,7 @@ class UserOverrideReason(msgspec.Struct, frozen=True, kw_only=True, rename="came
 class Feedback(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """What became of one card (FBK-4 to FBK-8); `outcome_timestamp` is in UTC whatever offset was sent.
 
-    Reports may repeat (FBK-9): (card, outcome, accepted suggestions) is what to be idempotent on.
+    Reports may repeat (FBK-9): card, outcome, its time, accepted suggestions and reason together tell one.
     """
 
     card: str

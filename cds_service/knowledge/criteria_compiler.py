@@ -289,7 +289,8 @@ class CriteriaCompiler:
 
     def refused(self, entry: schema.RefusedEntry, steps: Steps) -> Criterion:
         """`refused`."""
-        return self.records(entry, steps, Kind.REFUSAL, entry.refused, [], entry.on == "that side")
+        tests: list[run.Test | None] = [run.says_why] if entry.with_reason else []
+        return self.records(entry, steps, Kind.REFUSAL, entry.refused, tests, entry.on == "that side")
 
     def that_draft(self, entry: schema.ThatDraftEntry, steps: Steps) -> Criterion:
         """`that draft`."""

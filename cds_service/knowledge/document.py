@@ -32,10 +32,14 @@ class Document:
 
 
 def read_document(path: Path, root: Path) -> Document:
-    """Read one YAML file; duplicate keys and broken YAML are refused with their line."""
+    """Read one YAML file; duplicate keys, aliases and broken YAML are refused with their line."""
     name = path.relative_to(root).as_posix()
     try:
         text = path.read_text(encoding="utf-8")
+        alias = next((e for e in yaml.parse(text, Loader=_Loader) if isinstance(e, yaml.AliasEvent)), None)
+        if alias is not None:
+            line = alias.start_mark.line + 1 if alias.start_mark else 1
+            raise KnowledgeError("a YAML alias", file=name, line=line, remedy="write it out, or quote a text with *")
         node = yaml.compose(text, Loader=_Loader)
     except UnicodeDecodeError as error:
         raise KnowledgeError("not UTF-8", file=name, line=1, remedy="save the file as UTF-8") from error

@@ -6,8 +6,10 @@ import pytest
 
 from cds_service.decision.decide import EXTENSION
 from tests.api.world import (
+    CLINICAL,
     HOOKS,
     PATIENT,
+    SUBJECT,
     bundle,
     call,
     codes,
@@ -156,6 +158,7 @@ def test_null_and_an_empty_bundle_are_the_same_answer(client):
 ERROR = {"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": "timeout"}]}
 FORBIDDEN = {"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": "forbidden"}]}
 PAGED = bundle() | {"link": [{"relation": "next", "url": "https://ehr.example/fhir?page=2"}]}
+BROKEN_USE = {"resourceType": "DeviceUseStatement", "id": "du-1", "subject": SUBJECT, "device": 7}
 
 
 @pytest.mark.norm("PFD-1", "PFD-4", "PFD-5", "PFD-6", "PFD-7", "PRE-2")
@@ -167,6 +170,7 @@ PAGED = bundle() | {"link": [{"relation": "next", "url": "https://ehr.example/fh
         pytest.param(bundle(ERROR), "failed", id="an error inside a bundle"),
         pytest.param(FORBIDDEN, "denied", id="no right"),
         pytest.param(PAGED, "truncated", id="a page with more behind it"),
+        pytest.param(bundle(BROKEN_USE), "partial", id="one that cannot be understood"),
     ],
 )
 def test_a_gap_card_names_what_could_not_be_read_when_the_call_concerns_us(client, value, state):
@@ -175,7 +179,29 @@ def test_a_gap_card_names_what_could_not_be_read_when_the_call_concerns_us(clien
     answer = client.fire(made)
     assert codes(answer)[-1] == "data-gap"
     assert "devices in use" in cards(answer)[-1]["detail"]
-    assert answer.json()["extension"] == {f"{EXTENSION}.data-gaps": [{"key": "deviceUse", "state": state}]}
+    assert answer.json()["extension"][f"{EXTENSION}.data-gaps"] == [{"key": "deviceUse", "state": state}]
+
+
+def test_a_problem_that_may_be_a_foot_drop_is_named_as_unclear_and_not_refused(client):
+    unclear = foot_drop(clinicalStatus={"coding": [{"system": CLINICAL, "code": "who-knows"}]})
+    answer = client.fire(call("patient-view", unclear))
+    assert (answer.status_code, answer.json()["cards"]) == (200, [])
+    assert {"key": "conditions", "state": "unclear"} in answer.json()["extension"][f"{EXTENSION}.data-gaps"]
+
+
+def test_a_problem_that_cannot_be_understood_leaves_the_answer_open_and_is_not_refused(client):
+    broken = condition("E11.9", name="c-2") | {"code": 7}
+    answer = client.fire(call("patient-view", condition("E11.9", "Type 2 diabetes mellitus"), broken))
+    assert (answer.status_code, answer.json()["cards"]) == (200, [])
+    assert {"key": "conditions", "state": "partial"} in answer.json()["extension"][f"{EXTENSION}.data-gaps"]
+
+
+def test_a_draft_without_id_is_not_offered_back_changed(client):
+    draft = orthosis()
+    del draft["id"]
+    offered = actions(client.fire(call("order-sign", foot_drop(), drafts=[draft])))
+    assert offered
+    assert {action["type"] for action in offered} == {"create"}
 
 
 @pytest.mark.norm("EXT-1", "EXT-2", "EXT-3")

@@ -3,6 +3,7 @@
 import json
 import sqlite3
 import uuid
+from contextlib import closing
 
 import pytest
 
@@ -100,11 +101,10 @@ def test_text_that_a_user_or_a_client_wrote_is_never_stored(client_with, tmp_pat
         accepted(card, acceptedSuggestions=[{"id": COMMENT}]),
     ]
     assert report(served, *entries).status_code == 200
-    with sqlite3.connect(file) as ledger:
+    with closing(sqlite3.connect(file)) as ledger:
         stored = json.dumps(ledger.execute("SELECT * FROM feedback").fetchall())
     assert card["uuid"] in stored
     assert "Mustermann" not in stored
-    ledger.close()
 
 
 def test_what_was_returned_is_in_the_ledger_with_what_became_of_it(client_with, tmp_path):
@@ -112,12 +112,21 @@ def test_what_was_returned_is_in_the_ledger_with_what_became_of_it(client_with, 
     served = client_with(database_url=f"sqlite:///{file}")
     answer = served.fire(call("patient-view", foot_drop()))
     report(served, accepted(answer.json()["cards"][0]))
-    with sqlite3.connect(file) as ledger:
+    with closing(sqlite3.connect(file)) as ledger:
         cards = {row[0] for row in ledger.execute("SELECT uuid FROM card")}
         (feedback,) = ledger.execute("SELECT card_uuid, outcome FROM feedback").fetchall()
         everything = json.dumps([ledger.execute(f"SELECT * FROM {name}").fetchall() for name in ("decision", "card")])
-    ledger.close()
     assert cards == {card["uuid"] for card in answer.json()["cards"]}
     assert feedback == (answer.json()["cards"][0]["uuid"], "accepted")
     assert "pat-77" not in everything
     assert "doc-1" not in everything
+
+
+def test_more_reports_than_a_thousand_at_once_are_refused(client, card):
+    answer = report(client, *[accepted(card)] * 1001)
+    assert answer.status_code == 413
+    assert report(client, *[accepted(card)] * 1000).json() == {"stored": 1, "repeated": 999, "unknown": 0}
+
+
+def test_a_body_of_reports_above_a_mebibyte_is_refused(client, card):
+    assert report(client, accepted(card, padding="x" * 1024 * 1024)).status_code == 413

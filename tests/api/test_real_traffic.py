@@ -7,7 +7,7 @@ import pytest
 
 from tests.api.world import HOOKS, bundle, call, empty_parts, path_of, prefetch, problem, with_context
 
-FIXTURES = Path("/work/shared/fixtures")
+FIXTURES = Path(__file__).parents[3] / "shared" / "fixtures"
 recordings = pytest.mark.skipif(not FIXTURES.is_dir(), reason="the recorded traffic is not on this machine")
 
 

@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -280,7 +281,7 @@ def test_a_fault_in_a_page_is_answered_in_the_same_way(client, monkeypatch):
 
 def test_advice_is_given_even_if_the_ledger_cannot_be_written(client_with, tmp_path, caplog):
     served = client_with(database_url=f"sqlite:///{tmp_path}/ledger.sqlite3")
-    with sqlite3.connect(tmp_path / "ledger.sqlite3") as ledger:
+    with closing(sqlite3.connect(tmp_path / "ledger.sqlite3")) as ledger, ledger:
         ledger.execute("DROP TABLE decision")
     assert served.fire(every_hook()["patient-view"]).json()["cards"]
     assert "is not in the ledger: LedgerError" in caplog.text

@@ -196,8 +196,16 @@ def test_entries_that_are_no_resources_are_counted():
 
 def test_a_draft_that_could_not_be_given_back_as_it_came_is_counted():
     context = {"userId": "Practitioner/p", "patientId": "me", "draftOrders": bundle(service_request(x="HUGE"))}
-    raw = msgspec.Raw(json.dumps(context).replace('"HUGE"', "1e999").encode())
+    raw = msgspec.Raw(json.dumps(context).replace('"HUGE"', "9" * 5000).encode())
     request = CDSRequest(hook="order-sign", hook_instance="i", context=raw)
     facts = PrefetchReader(vocabulary(), ZONE, 10).read(request, parse_context("order-sign", raw), NOW)
     assert not facts.facts
     assert facts.reading.invalid == {"ServiceRequest": 1}
+
+
+def test_a_draft_keeps_its_decimals_as_they_were_written():
+    context = {"userId": "Practitioner/p", "patientId": "me", "draftOrders": bundle(service_request(x="DECIMAL"))}
+    raw = msgspec.Raw(json.dumps(context).replace('"DECIMAL"', "[1.10, 1e999]").encode())
+    request = CDSRequest(hook="order-sign", hook_instance="i", context=raw)
+    draft = only(PrefetchReader(vocabulary(), ZONE, 10).read(request, parse_context("order-sign", raw), NOW))
+    assert [str(number) for number in draft.resource["x"]] == ["1.10", "1E+999"]

@@ -101,7 +101,7 @@ def test_a_resource_that_does_not_fit_is_counted_and_the_others_are_read(broken)
     facts = call({"patient": patient(), "conditions": bundle(broken, condition(id="good"))})
     assert [fact.reference for fact in facts.facts] == ["Condition/good"]
     assert facts.reading.invalid == {"Condition": 1}
-    assert facts.needs["problems"] is NeedState.PRESENT
+    assert facts.needs["problems"] is NeedState.PARTIAL
 
 
 @pytest.mark.parametrize(

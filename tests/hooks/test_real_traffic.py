@@ -10,7 +10,7 @@ from cds_service.hooks.contexts import parse_context
 from cds_service.hooks.feedback import parse_feedback
 from cds_service.hooks.request import parse_request
 
-FIXTURES = Path("/work/shared/fixtures")
+FIXTURES = Path(__file__).parents[3] / "shared" / "fixtures"
 pytestmark = pytest.mark.skipif(not FIXTURES.is_dir(), reason="the recorded traffic is not on this machine")
 
 

@@ -15,6 +15,7 @@ MISTAKES = {
     "an unknown key": (CARD, "when unknown: show", "when unknwon: show", "'when unknwon'", "'when unknown'"),
     "a key that is missing": (CARD, 'strength: "Low."\n', "", "this key is missing: 'strength'", "add it"),
     "a key that stands twice": (CARD, "sort: guidance", "sort: guidance\nsort: critique", "stands twice", "keep one"),
+    "a YAML alias": (CARD, "sort: guidance", "sort: *guidance", "alias", "write it out"),
     "an unknown value set": (
         CARD,
         "open order: wrist splint",

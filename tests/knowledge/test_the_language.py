@@ -627,6 +627,15 @@ def test_a_second_side_is_open_when_one_is_known_and_the_rest_was_not_read():
     assert judged("{sides with: limping, are: one}", situation, definitions=LIMPING) is UNKNOWN
 
 
+# ---- refusals
+
+
+def test_with_reason_asks_that_the_refusal_says_why():
+    line = "{refused: brace, with reason: yes}"
+    assert judged(line, patient(refusal())) is NOT_MET
+    assert judged(line, patient(refusal(states_reason=True))) is MET
+
+
 # ---- joining, naming, and what is refused
 
 

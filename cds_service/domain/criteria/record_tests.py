@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from cds_service.domain.facts import Certainty, Condition, Device, Fact, Finding, Kind, Order, Priority, Stage
+from cds_service.domain.facts import Certainty, Condition, Device, Fact, Finding, Kind, Order, Priority, Refusal, Stage
 from cds_service.domain.sides import Side, same_side
 from cds_service.domain.situation import Moment, Situation
 from cds_service.domain.times import Window, before, since
@@ -260,6 +260,11 @@ def replaces_another(wanted: bool) -> Test:
         return MET if (isinstance(fact, Order) and fact.replaces) is wanted else NOT_MET
 
     return test
+
+
+def says_why(fact: Fact, _: Situation) -> Truth:
+    """The refusal gives a reason, be it only in words."""
+    return MET if isinstance(fact, Refusal) and fact.states_reason else NOT_MET
 
 
 def is_in_use(fact: Fact, _: Situation) -> Truth:

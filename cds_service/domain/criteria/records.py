@@ -26,6 +26,13 @@ def _open_beside(moments: Iterable[Moment], ends: Ends | None, situation: Situat
     return open_needs.union(*(moment.find(situation).needs for moment in moments))
 
 
+def _is_unclear(fact: Fact) -> bool:
+    """Whether it is the record itself that is not clear, and not only a date."""
+    if fact.doubtful or (isinstance(fact, Finding) and not fact.is_readable):
+        return True
+    return getattr(fact, "active", MET) is UNKNOWN or getattr(fact, "in_use", MET) is UNKNOWN
+
+
 @dataclass(slots=True)
 class Records:
     """Some record of one kind and concept that passes every test. ``that_side`` asks for the side being judged."""
@@ -58,6 +65,7 @@ class Records:
         missing = facts.missing(self.needs)
         if truth is UNKNOWN:
             missing |= _open_beside(self.moments, self.ends, situation)
+            missing |= self.needs if any(_is_unclear(fact) for fact in found) else _NOTHING
         return Answer(UNKNOWN, tuple(found), missing) if missing or truth is UNKNOWN else NO
 
     def parts(self) -> tuple[Criterion, ...]:
@@ -94,7 +102,8 @@ class Latest:
         if missing:  # a newer one may exist that we could not read
             return Answer(UNKNOWN, best.facts, missing)
         if best.truth is UNKNOWN:
-            return best._replace(needs=_open_beside(self.moments, self.ends, situation))
+            beside = _open_beside(self.moments, self.ends, situation)
+            return best._replace(needs=beside | self.needs if any(map(_is_unclear, best.facts)) else beside)
         return best
 
     def _of_side(self, findings: list[Finding], side: Side, situation: Situation) -> Answer:

@@ -212,7 +212,11 @@ class Phrases:
 
     def refused(self, entry: schema.RefusedEntry) -> Spans:
         """A refusal."""
-        yield Span("Declined (an order not to do it)")
+        yield Span(
+            "Declined (an order not to do it, with its reason)"
+            if entry.with_reason
+            else "Declined (an order not to do it)"
+        )
         yield from self._on(entry)
         yield Span(": ")
         yield from self.concepts(entry.refused)

@@ -129,9 +129,10 @@ class InUseEntry(Entry):
 
 
 class RefusedEntry(Entry):
-    """An order not to do this (doNotPerform)."""
+    """An order not to do this (doNotPerform). `with reason: yes` asks that it says why."""
 
     refused: Names
+    with_reason: bool = False
     on: ThatSide = "any side"
 
 
