@@ -9,10 +9,11 @@ from functools import cached_property
 from cds_service.authoring.case_runner import DEFAULT_TIME, CaseRunner
 from cds_service.authoring.cases import Case, CaseEntry, GivenFact, check_names, read_cases
 from cds_service.authoring.trying import Attempt
+from cds_service.domain.recommendations import OfferedLink
 from cds_service.errors import RequestError
 from cds_service.hooks.response import Card
 from cds_service.knowledge.knowledge import Knowledge
-from cds_service.knowledge.pages.content import CaseContent, ExampleCard, ExampleSuggestion, LinkContent
+from cds_service.knowledge.pages.content import CaseContent, ExampleCard, ExampleSuggestion
 from cds_service.knowledge.problems import Problems
 from cds_service.settings import Settings
 
@@ -89,7 +90,7 @@ def _example(entry: CaseEntry, card: Card, at: dt.datetime) -> ExampleCard:
             for s in card.suggestions
         ),
         override_reasons=tuple(reason.display for reason in card.override_reasons),
-        links=tuple(LinkContent(link.label, link.url) for link in card.links),
+        links=tuple(OfferedLink(link.label, link.url) for link in card.links),
         source=card.source.label,
     )
 

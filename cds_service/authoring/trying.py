@@ -31,7 +31,6 @@ from cds_service.settings import Settings
 
 _USER = "Practitioner/example"
 ENCOUNTER = "example-encounter"
-_ORDER_TYPES = ("ServiceRequest", "DeviceRequest", "MedicationRequest", "NutritionOrder", "VisionPrescription")
 
 
 @dataclass(frozen=True, slots=True)

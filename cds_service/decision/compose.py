@@ -10,10 +10,7 @@ from cds_service.decision.offers import Offers
 from cds_service.decision.ports import OrderWriter
 from cds_service.decision.words import Clean, describe, fill, markdown, plain, slot_text
 from cds_service.domain.evaluation import Evaluation
-from cds_service.domain.recommendations import (
-    Indicator,
-    Recommendation,
-)
+from cds_service.domain.recommendations import Indicator, Recommendation
 from cds_service.domain.situation import Situation
 from cds_service.domain.truth import MET
 from cds_service.hooks.contexts import HookContext
@@ -127,7 +124,8 @@ class Composer:
     def needs_in_words(self, needs: Iterable[str]) -> str:
         """Needs as a clinician calls them, in the order of ``services.yaml``."""
         known = self.knowledge.words.needs
-        return ", ".join(entry.words for name, entry in known.items() if name in set(needs))
+        wanted = frozenset(needs)
+        return ", ".join(entry.words for name, entry in known.items() if name in wanted)
 
     # ---- the cards that are no recommendation's own
 

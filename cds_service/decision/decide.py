@@ -92,8 +92,7 @@ class Decider:
         """Without the Patient, whenever something hangs on it; without the Conditions, where nothing concerns us."""
         if facts.subject is None and hanging & self._patient_needs:
             return True
-        not_had = {name for name in hanging & self._vital if not facts.needs.get(name, NeedState.ABSENT).was_had}
-        return bool(not_had) and not concerned
+        return bool(_not_had(hanging & self._vital, facts)) and not concerned
 
     def _cards(
         self, shown: list[Evaluation], situation: Situation, context: HookContext
@@ -118,10 +117,11 @@ class Decider:
 
     def _missing_keys(self, gaps: frozenset[str], facts: PatientFacts) -> list[str]:
         needs = self.knowledge.vocabulary.needs
+        not_had = _not_had(gaps, facts)
         return [
             need.key
             for name, need in needs.items()
-            if name in gaps or ("patient" in need.shows and facts.subject is None)
+            if name in not_had or ("patient" in need.shows and facts.subject is None)
         ]
 
     def _extension(self, gaps: frozenset[str], facts: PatientFacts) -> dict[str, object] | None:
@@ -137,6 +137,11 @@ class Decider:
         if facts.reading.invalid:
             extension[f"{EXTENSION}.not-understood"] = dict(facts.reading.invalid)
         return extension or None
+
+
+def _not_had(needs: frozenset[str], facts: PatientFacts) -> frozenset[str]:
+    """Those of the needs for which no answer came."""
+    return frozenset(name for name in needs if not facts.needs.get(name, NeedState.ABSENT).was_had)
 
 
 def _state_in_words(state: NeedState) -> str:

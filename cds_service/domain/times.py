@@ -16,7 +16,6 @@ from cds_service.domain.truth import MET, NOT_MET, UNKNOWN, Truth
 
 _DATE = re.compile(r"(\d{4})(?:-(\d{2})(?:-(\d{2}))?)?\Z")
 _HAS_ZONE = re.compile(r"(?:Z|[+-]\d{2}:?\d{2})\Z")
-_DAY_SECONDS = 86_400.0
 
 
 class When(NamedTuple):
@@ -42,10 +41,6 @@ class When(NamedTuple):
         if self.is_day:
             return first.isoformat()
         return first.strftime("%Y-%m") if self.latest - self.earliest < 31 else first.strftime("%Y")
-
-    def plus_days(self, days: int) -> When:
-        """The same moment some days later, as whole days."""
-        return When(self.earliest + days, self.latest + days)
 
 
 class Now(NamedTuple):

@@ -39,6 +39,8 @@ _CODE_MEMBERS: Final = {
     "DeviceRequest": ("codeCodeableConcept", "codeReference"),
     "MedicationRequest": ("medicationCodeableConcept", "medicationReference"),
 }
+_SIDED: Final = {shape.__name__: msgspec.json.Decoder(shape) for shape in (shapes.ServiceRequest, shapes.DeviceRequest)}
+_ENCODER: Final = msgspec.json.Encoder(decimal_format="number")
 _NAMES_OF_SIDES: Final = {side: name for name, side in SIDES_BY_NAME.items()}
 
 
@@ -122,10 +124,10 @@ class OrderWriter:
 
     def _side_of(self, kind: str, draft: Mapping[str, object]) -> Side:
         """The side that a draft names before its code is replaced."""
-        shape = {"ServiceRequest": shapes.ServiceRequest, "DeviceRequest": shapes.DeviceRequest}.get(kind)
-        if shape is None:
+        decoder = _SIDED.get(kind)
+        if decoder is None:
             return Side.UNSPECIFIED
-        record = try_decode(msgspec.json.Decoder(shape), msgspec.Raw(msgspec.json.encode(draft)))
+        record = try_decode(decoder, msgspec.Raw(_ENCODER.encode(draft)))
         return side_of_order(record, self._codes) if record is not None else Side.UNSPECIFIED
 
 

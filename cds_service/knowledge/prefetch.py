@@ -47,6 +47,11 @@ def criteria_of(recommendation: Recommendation) -> Iterator[Criterion]:
     yield from (e.criterion for e in recommendation.unless)
     yield from recommendation.gates
     yield from (c for _, c in recommendation.raised_when)
+    yield from criteria_of_words(recommendation)
+
+
+def criteria_of_words(recommendation: Recommendation) -> Iterator[Criterion]:
+    """The criteria that a recommendation's texts and orders hang on."""
     yield from (t.when for t in recommendation.detail if t.when)
     yield from (s.criterion for s in recommendation.slots.values() if s.criterion)
     for suggestion in recommendation.suggestions:

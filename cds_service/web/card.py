@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from cds_service.knowledge.pages.content import CardContent, ExampleCard, LinkContent, RecommendationContent
+from cds_service.domain.recommendations import OfferedLink
+from cds_service.knowledge.pages.content import CardContent, ExampleCard, RecommendationContent
 from cds_service.web import markdown
 from cds_service.web.html import Child, Markup, join, tag
 from cds_service.web.parts import brief, in_words, items, outside, table
@@ -88,6 +89,6 @@ def _frame(indicator: str, source: str, *children: Child) -> Markup:
     return tag("article", tag("span", source, class_="from"), level, *children, class_=f"card {indicator}")
 
 
-def _links(links: Iterable[LinkContent]) -> Child:
+def _links(links: Iterable[OfferedLink]) -> Child:
     shown = [outside(link.label, link.url) for link in links]
     return tag("p", "Links: ", join(shown, "; "), class_="quiet") if shown else None

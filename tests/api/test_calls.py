@@ -196,6 +196,16 @@ def test_a_problem_that_cannot_be_understood_leaves_the_answer_open_and_is_not_r
     assert {"key": "conditions", "state": "partial"} in answer.json()["extension"][f"{EXTENSION}.data-gaps"]
 
 
+def test_a_refusal_names_what_could_not_be_had_and_not_what_came_unclear(client):
+    made = call("patient-view")
+    del made["prefetch"]["conditions"]
+    made["prefetch"]["deviceUse"] = bundle(BROKEN_USE)
+    answer = client.fire(made)
+    assert answer.status_code == 412
+    assert "conditions" in answer.text
+    assert "deviceUse" not in answer.text
+
+
 def test_a_draft_without_id_is_not_offered_back_changed(client):
     draft = orthosis()
     del draft["id"]

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, NamedTuple, Protocol
 
+from cds_service.domain.recommendations import OfferedLink
+
 
 class Span(NamedTuple):
     """A piece of a line: its text, and what it refers to (``kind`` is empty for plain words)."""
@@ -66,14 +68,6 @@ class CodeContent:
 
 
 @dataclass(frozen=True, slots=True)
-class LinkContent:
-    """A link that the card carries."""
-
-    label: str
-    url: str
-
-
-@dataclass(frozen=True, slots=True)
 class ActionContent:
     """One change that a suggestion makes. ``order`` is empty where it changes or deletes the draft."""
 
@@ -112,7 +106,7 @@ class CardContent:
     suggestions: tuple[SuggestionContent, ...]
     at_most_one: bool
     override_reasons: tuple[CodeContent, ...]
-    links: tuple[LinkContent, ...]
+    links: tuple[OfferedLink, ...]
     source: str
 
 
@@ -215,7 +209,7 @@ class ExampleCard:
     detail: str
     suggestions: tuple[ExampleSuggestion, ...]
     override_reasons: tuple[str, ...]
-    links: tuple[LinkContent, ...]
+    links: tuple[OfferedLink, ...]
     source: str
 
 

@@ -8,7 +8,7 @@ from cds_service.domain.recommendations import Recommendation, Sort
 from cds_service.domain.situation import Criterion
 from cds_service.knowledge.knowledge import Knowledge
 from cds_service.knowledge.pages.content import NeedContent
-from cds_service.knowledge.prefetch import every, inside, moments_of
+from cds_service.knowledge.prefetch import criteria_of_words, every, inside, moments_of
 
 _TRIGGER, _GATE, _EXCLUSION, _INDICATOR, _WORDS = (
     "whether it applies",
@@ -48,12 +48,7 @@ def _roles(recommendation: Recommendation) -> Iterator[tuple[str, Iterable[Crite
 
 
 def _of_words(recommendation: Recommendation) -> Iterator[Criterion]:
-    yield from (text.when for text in recommendation.detail if text.when)
-    yield from (slot.criterion for slot in recommendation.slots.values() if slot.criterion)
-    for suggestion in recommendation.suggestions:
-        if suggestion.when:
-            yield suggestion.when
-        yield from (action.reason for action in suggestion.actions if action.reason)
+    yield from criteria_of_words(recommendation)
     for moment in moments_of(recommendation):
         yield from inside(moment)
 

@@ -145,7 +145,7 @@ class _Builder:
             suggestions=tuple(self._suggestion(s) for s in it.suggestions),
             at_most_one=not it.select_any,
             override_reasons=tuple(self._code(reason) for reason in it.override_reasons),
-            links=tuple(content.LinkContent(link.label, link.url) for link in it.links),
+            links=it.links,
             source=self.knowledge.words.source.label,
         )
 
