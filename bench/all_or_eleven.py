@@ -19,7 +19,7 @@ from bench.records import large, small, usual
 from cds_service.app import make_decider
 from cds_service.decision.decide import Decider
 from cds_service.domain.times import Now
-from cds_service.fhir.reader import PrefetchReader
+from cds_service.fhir.reader import RecordReader
 from cds_service.hooks.contexts import parse_context
 from cds_service.hooks.request import parse_request
 from cds_service.hooks.response import encode
@@ -51,7 +51,7 @@ def main() -> int:
     return 0
 
 
-def _time(decider: Decider, reader: PrefetchReader, body: bytes, repeat: int) -> float:
+def _time(decider: Decider, reader: RecordReader, body: bytes, repeat: int) -> float:
     started = time.perf_counter()
     for _ in range(repeat):
         call = parse_request(body)

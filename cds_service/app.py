@@ -26,7 +26,7 @@ from cds_service.decision.compose import Composer
 from cds_service.decision.decide import Decider
 from cds_service.decision.ports import Ledger
 from cds_service.fhir.order_writer import OrderWriter
-from cds_service.fhir.reader import PrefetchReader
+from cds_service.fhir.reader import RecordReader
 from cds_service.knowledge.knowledge import Knowledge
 from cds_service.knowledge.loader import load_knowledge
 from cds_service.knowledge.pages.content import Exhibits
@@ -39,11 +39,11 @@ _LARGE_CALLS_AT_ONCE = 2  # more would only take the interpreter from the small 
 _NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}  # exceptions would go with it
 
 
-def make_decider(settings: Settings, knowledge: Knowledge) -> tuple[Decider, PrefetchReader]:
+def make_decider(settings: Settings, knowledge: Knowledge) -> tuple[Decider, RecordReader]:
     """A decider and its reader, as the service and the command line use them."""
     writer = OrderWriter(knowledge.vocabulary, orthoses_as=settings.orthoses_as)
     composer = Composer(knowledge, writer, settings.base_url)
-    reader = PrefetchReader(knowledge.vocabulary, settings.zone, settings.max_resources)
+    reader = RecordReader(knowledge.vocabulary, knowledge.queries(), settings.zone, settings.max_resources)
     return Decider(knowledge, composer, settings.max_cards, with_red_flags=settings.red_flags), reader
 
 

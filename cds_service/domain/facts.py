@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from enum import Enum, IntEnum
+from enum import Enum, IntEnum, StrEnum
 
 from cds_service.domain.codes import Coding
 from cds_service.domain.sides import Side
@@ -165,6 +165,33 @@ class NeedState(Enum):
         return self.proves_absence or self is NeedState.PARTIAL
 
 
+class GapReason(StrEnum):
+    """Why a need could not be had, where more is known than its state tells. In words: ``services.yaml``."""
+
+    LATE = "late"
+    DENIED = "denied"
+    OUT_OF_SCOPE = "out of scope"
+    OTHER_PATIENT = "other patient"
+    TOO_MUCH = "too much"
+    INCOMPLETE = "incomplete"
+    UNREADABLE = "unreadable"
+    SERVER_ERROR = "server error"
+    NOT_OFFERED = "not offered"
+    UNSAFE = "unsafe"
+    SERVER_NOT_ALLOWED = "server not allowed"
+    NOT_SENT = "not sent"
+
+
+REASON_OF: Mapping[NeedState, GapReason] = {
+    NeedState.FAILED: GapReason.SERVER_ERROR,
+    NeedState.DENIED: GapReason.DENIED,
+    NeedState.TRUNCATED: GapReason.INCOMPLETE,
+    NeedState.PARTIAL: GapReason.UNREADABLE,
+    NeedState.ABSENT: GapReason.NOT_SENT,
+}
+"""What a state alone tells of the reason."""
+
+
 @dataclass(slots=True)
 class Subject:
     """The patient: only what criteria ask. ``birth`` and ``deceased`` are unknown without the Patient resource."""
@@ -187,7 +214,7 @@ class Reading:
 class PatientFacts:
     """All facts of one call, indexed by kind and concept; immutable once built."""
 
-    __slots__ = ("_index", "facts", "needs", "reading", "subject")
+    __slots__ = ("_index", "facts", "needs", "reading", "reasons", "subject")
 
     def __init__(
         self,
@@ -195,12 +222,14 @@ class PatientFacts:
         facts: Iterable[Fact],
         needs: Mapping[str, NeedState],
         reading: Reading | None = None,
+        reasons: Mapping[str, GapReason] | None = None,
     ) -> None:
-        """Index ``facts``; ``subject`` is None when the Patient could not be had."""
+        """Index ``facts``; ``subject`` is None when the Patient could not be had; ``reasons`` are those of fetching."""
         self.subject = subject
         self.facts = tuple(facts)
         self.needs = needs
         self.reading = reading or Reading()
+        self.reasons = reasons or {}
         index: dict[tuple[Kind, str], list[Fact]] = {}
         for fact in self.facts:
             kind = KIND_OF[type(fact)]
@@ -214,6 +243,10 @@ class PatientFacts:
         for concept in concepts:
             found.extend(self._index.get((kind, concept), ()))
         return found if len(found) < 2 else list({id(fact): fact for fact in found}.values())
+
+    def reason(self, need: str) -> GapReason | None:
+        """Why a need was not met; None where it was."""
+        return self.reasons.get(need) or REASON_OF.get(self.needs.get(need, NeedState.ABSENT))
 
     def missing(self, needs: Iterable[str]) -> frozenset[str]:
         """Those of ``needs`` from which absence cannot be concluded."""

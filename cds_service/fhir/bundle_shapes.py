@@ -15,9 +15,10 @@ class Search(Shape):
 
 
 class Link(Shape):
-    """A link of a Bundle; only `next` matters."""
+    """A link of a Bundle; only `next` and `self` matter."""
 
     relation: str | None = None
+    url: str | None = None
 
 
 Links = list[Link] | Link | None

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple, TypeVar
 
 import msgspec
 
-from cds_service.domain.facts import NeedState
+from cds_service.domain.facts import GapReason, NeedState
 from cds_service.errors import TooLargeError
 from cds_service.fhir import bundle_shapes, elements, shapes
 from cds_service.fhir.elements import NO_RAW
@@ -55,14 +55,46 @@ class Item(NamedTuple):
 
 @dataclass(slots=True)
 class Answer:
-    """What stands under one prefetch key, or in one Bundle of the context."""
+    """What stands under one prefetch key, in one Bundle of the context, or in the pages that a server sent.
+
+    `failure` says that the answer as a whole cannot be relied on, `reason` why where more is known. `said_so` tells a
+    failure that the other side reports, and that asking again would not mend, from what is no answer at all.
+    """
 
     items: list[Item] = field(default_factory=list)
     is_bundle: bool = False
     failure: NeedState | None = None
+    reason: GapReason | None = None
+    said_so: bool = False
     has_more: bool = False
+    next_url: str | None = None
+    self_url: str | None = None
     total: int = 0
     broken: int = 0
+
+    @classmethod
+    def failed(cls, reason: GapReason) -> Answer:
+        """No answer, and why."""
+        denied = reason in (GapReason.DENIED, GapReason.OUT_OF_SCOPE)
+        return cls(failure=NeedState.DENIED if denied else NeedState.FAILED, reason=reason)
+
+    def reject(self, reason: GapReason) -> None:
+        """Use no part of it."""
+        self.items, self.broken, self.has_more = [], 0, False
+        self.failure, self.reason = NeedState.FAILED, reason
+
+    def cut_short(self, reason: GapReason) -> None:
+        """What came counts; the rest could not be had."""
+        self.has_more, self.reason = True, reason
+
+    def add_page(self, page: Answer) -> None:
+        """Take what a further page of the same answer brings."""
+        self.items += page.items
+        self.broken += page.broken
+        self.total = max(self.total, page.total)
+        self.failure = self.failure or page.failure
+        self.reason = self.reason or page.reason
+        self.has_more, self.next_url = page.has_more, page.next_url
 
     def state(self, resource_type: str) -> NeedState:
         """What came of asking for resources of this type by a search."""
@@ -72,7 +104,7 @@ class Answer:
         kinds = {resource.kind for resource in matches}
         if kinds and resource_type not in kinds:
             return NeedState.FAILED
-        if self.has_more or (self.total and self.total > _count(matches) + self.broken):
+        if self.has_more or (self.total and self.total > count(matches) + self.broken):
             return NeedState.TRUNCATED
         return NeedState.PRESENT if kinds else NeedState.EMPTY
 
@@ -85,7 +117,7 @@ class Answer:
         )
 
 
-def _count(resources: list[shapes.Record]) -> int:
+def count(resources: list[shapes.Record]) -> int:
     """How many different resources these are; one without id is its own."""
     return len({(resource.kind, str(resource.id or index)) for index, resource in enumerate(resources)})
 
@@ -101,7 +133,7 @@ def read_answer(raw: msgspec.Raw) -> Answer:
     else:
         _add_item(answer, Item(whole))
         if isinstance(whole, shapes.OperationOutcome):
-            answer.failure = _failure(whole) or NeedState.FAILED
+            answer.failure, answer.said_so = _failure(whole) or NeedState.FAILED, True
     return answer
 
 
@@ -124,8 +156,11 @@ def _note_bundle(answer: Answer, kind: object, total: object, links: bundle_shap
         raise TooLargeError("levels of nesting")
     if kind == "history":  # old versions stand beside new ones
         answer.failure = answer.failure or NeedState.FAILED
-    if any(link.relation == "next" for link in many(links)):
-        answer.has_more = True
+    for link in many(links):
+        if link.relation == "next":
+            answer.has_more, answer.next_url = True, link.url
+        elif link.relation == "self":
+            answer.self_url = link.url
     if isinstance(total, int):
         answer.total += total
 
@@ -135,7 +170,7 @@ def _add_item(answer: Answer, item: Item) -> None:
     if type(item.resource) is shapes.OperationOutcome:
         failure = _failure(item.resource)
         if failure is not None and answer.failure is not NeedState.DENIED:
-            answer.failure = failure
+            answer.failure, answer.said_so = failure, True
 
 
 def _failure(outcome: shapes.OperationOutcome) -> NeedState | None:
@@ -160,16 +195,18 @@ def take_apart(raw: msgspec.Raw, *, is_bundle: bool = False) -> Answer:
 def _take_apart(answer: Answer, raw: msgspec.Raw, is_bundle: bool, depth: int) -> None:
     bundle = try_decode(_LOOSE_BUNDLE, raw)
     if bundle is None or not (bundle.resource_type or is_bundle):
-        answer.failure = NeedState.FAILED
+        answer.failure, answer.reason = NeedState.FAILED, GapReason.UNREADABLE
     elif bundle.resource_type in ("Bundle", None):
         kind, total, links = _opt(_TEXT, bundle.type), _opt(_NUMBER, bundle.total), _opt(_LINKS, bundle.link)
         _note_bundle(answer, kind, total, links, depth)
+        if links is None and is_there(bundle.link):  # one of them may have been a next
+            answer.cut_short(GapReason.INCOMPLETE)
         for part in _parts(bundle.entry):
             _take_entry(answer, part, depth)
     else:
         _add_item(answer, Item(_record(raw), raw=raw))
         if bundle.resource_type == "OperationOutcome":
-            answer.failure = answer.failure or NeedState.FAILED
+            answer.failure, answer.said_so = answer.failure or NeedState.FAILED, True
 
 
 def _take_entry(answer: Answer, part: msgspec.Raw, depth: int) -> None:

@@ -22,7 +22,8 @@ class Chart:
     """The resources of one call and how to read them.
 
     `index` has them by ``Type/id`` and by their Bundle address. `used` has the identities of those that another one
-    refers to, `described` of the devices about which a use statement speaks.
+    refers to, `described` of the devices about which a use statement speaks. `unresolved` has, by reference, the types
+    of the records whose product stands in a resource that did not come: what they mean is not known.
     """
 
     __slots__ = (
@@ -35,6 +36,7 @@ class Chart:
         "index",
         "now",
         "reading",
+        "unresolved",
         "used",
         "vocabulary",
     )
@@ -57,6 +59,7 @@ class Chart:
         self.used: set[int] = set()
         self._parts: dict[int, dict[str, shapes.Record]] = {}
         self.described: set[int] = set()
+        self.unresolved: dict[str, str] = {}
         self._server = server
         self._encounter = f"Encounter/{encounter_id}" if encounter_id else None
 
@@ -143,9 +146,15 @@ class Chart:
                 return target.type, self.is_doubtful(target)
             if isinstance(target, shapes.Medication):
                 return target.code, self.is_doubtful(target)
+            self.leave_open(reference.reference, holder)
             if reference.display:
                 return reference.display, False
         return None, False
+
+    def leave_open(self, reference: str | None, holder: shapes.Record) -> None:
+        """Note that what a record is about stands in a resource that did not come."""
+        if reference:
+            self.unresolved[self._server.local(reference) or reference] = holder.kind
 
     def parameter_side(self, pairs: Iterable[tuple[elements.Concepts, elements.Concepts]]) -> Side:
         """The side that a laterality parameter names."""

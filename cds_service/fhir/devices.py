@@ -63,6 +63,7 @@ def _type(record: shapes.DeviceUseStatement, chart: Chart) -> tuple[elements.Con
         return device.type, chart.is_doubtful(device)
     if said.concept is not None:
         return said.concept, False
+    chart.leave_open(reference, record)
     concept = elements.CodeableConcept(coding=said.coding, text=said.text or said.display)
     return (concept, False) if says_something(concept) else (None, False)
 

@@ -65,6 +65,9 @@ def read_report(record: shapes.DiagnosticReport, chart: Chart) -> Iterator[Fact]
 
 def read_dose(record: Dose, chart: Chart) -> Iterator[Fact]:
     """A dose given, or a medicine said to be taken."""
+    statuses = _DOSE if isinstance(record, shapes.MedicationAdministration) else _TAKEN
+    if record.status in statuses.nothing:
+        return
     code, in_doubt = record.medication_codeable_concept, False
     if code is None:
         code, in_doubt = chart.product(record, record.medication_reference)
@@ -73,7 +76,6 @@ def read_dose(record: Dose, chart: Chart) -> Iterator[Fact]:
         return
     period = record.effective_period or elements.Period()
     when = chart.when(record.effective_date_time, period.end, period.start)
-    statuses = _DOSE if isinstance(record, shapes.MedicationAdministration) else _TAKEN
     yield from _event(record, found, when, statuses, chart, in_doubt=in_doubt)
 
 

@@ -1,10 +1,16 @@
-"""Everything that one request holds, decoded and bound to its patient before anything is read out of it."""
+"""Everything that one call holds, decoded and bound to its patient before anything is read out of it.
+
+What the request brings and what its FHIR server answered are bound by the same rule but not with the same
+consequence: another patient's data in the request refuses the call; in an answer that was fetched it fails that answer.
+"""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Iterator
 from typing import Final
 
+from cds_service.domain.facts import GapReason, NeedState
 from cds_service.errors import ForeignPatientError, TooLargeError
 from cds_service.fhir import shapes
 from cds_service.fhir.bundles import Answer, Item, read_answer, read_contained, take_apart
@@ -15,13 +21,16 @@ from cds_service.hooks.request import CDSRequest
 
 DRAFTS: Final = "context.draftOrders"
 CONDITIONS: Final = "context.conditions"
+_FETCHED: Final = "fetched"
+_LOG = logging.getLogger("cds_service.fhir")
 
 
 class Intake:
-    """The resources of one request.
+    """The resources of one call.
 
-    `answers` has what stands under each asked prefetch key. After `bind`, `drafts` and `records` hold what belongs to
-    the patient, `orphans` what names no patient and counts only if one of the others refers to it.
+    `answers` has what stands under each asked prefetch key, `fetched` what the FHIR server answered, by query key.
+    After `bind`, `drafts` and `records` hold what belongs to the patient, `orphans` what names no patient and counts
+    only if one of the others refers to it.
     """
 
     def __init__(self, request: CDSRequest, context: HookContext, keys: Collection[str], max_resources: int) -> None:
@@ -29,7 +38,8 @@ class Intake:
         self.answers = {key: read_answer(raw) for key, raw in prefetch.items() if key in keys}
         self._context = _context_answers(context)
         self._unasked = [read_answer(raw) for key, raw in prefetch.items() if key not in keys]
-        self.resources = sum(len(answer.items) for _, answer in self._all())
+        self.fetched: dict[str, Answer] = {}
+        self._continued: set[str] = set()
         if self.resources > max_resources:
             raise TooLargeError("resources", max_resources)
         self.drafts: list[Item] = []
@@ -41,15 +51,39 @@ class Intake:
         yield from self._context.items()
         for key, answer in self.answers.items():
             yield f"prefetch.{key}", answer
+        for answer in self.fetched.values():
+            yield _FETCHED, answer
         for answer in self._unasked:  # nobody asked for these, but they must not be somebody else's
             yield "prefetch", answer
 
-    def answers_for(self, key: str, resource_type: str) -> list[Answer]:
-        """What came for a need: under its key, and for problems in the hook's own context."""
-        found = [self.answers[key]] if key in self.answers else []
+    @property
+    def resources(self) -> int:
+        """How many resources came, whatever became of them."""
+        return sum(len(answer.items) for _, answer in self._all())
+
+    def add(self, key: str, answer: Answer, *, continues: bool = False) -> None:
+        """Take what the FHIR server answered: instead of the prefetch under this key, or as what follows it."""
+        self.fetched[key] = answer
+        if continues:
+            self._continued.add(key)
+
+    def answers_for(self, keys: Collection[str], resource_type: str) -> list[Answer]:
+        """What came for a need: under its keys, from the server, and for problems in the hook's own context."""
+        found = [answers[key] for key in keys for answers in (self.answers, self.fetched) if key in answers]
         if resource_type == "Condition" and CONDITIONS in self._context:
             found.append(self._context[CONDITIONS])
         return found
+
+    def state(self, key: str, resource_type: str) -> tuple[NeedState, GapReason | None]:
+        """What came of one query, and why not more."""
+        sent, got = self.answers.get(key), self.fetched.get(key)
+        answer = got if key not in self._continued else None
+        if answer is None and sent is not None:
+            answer = _joined(sent, got) if got else sent
+        if answer is None:
+            return NeedState.ABSENT, None
+        state = answer.state(resource_type)
+        return state, None if state.proves_absence else answer.reason
 
     @property
     def draft_items(self) -> list[Item]:
@@ -60,26 +94,33 @@ class Intake:
     def bind(self, patient_id: str, server: Server, chart: Chart) -> None:
         """Sort the resources by whose they are; the first of several with the same type and id is the one that counts.
 
-        Raises ForeignPatientError if any is about another patient.
+        Raises ForeignPatientError if any that the request holds is about another patient.
         """
+        self.drafts, self.records, self.orphans = [], [], []
         binder = Binder(patient_id, server)
         for _, answer in self._all():
             for item in answer.items:
                 if isinstance(item.resource, shapes.Patient):
                     binder.learn(item.resource)
+        for answer in self.fetched.values():
+            _reject_foreign(answer, binder)
         beside_drafts: list[Item] = []
         for member, answer in self._all():
             if answer.broken:
                 chart.count_invalid("Bundle", answer.broken)
-            urns = _urns(answer, binder)
-            for item in answer.items:
-                owner = _owner(item, member, binder, urns)
-                if member == DRAFTS and not isinstance(item.resource, shapes.Request):
-                    beside_drafts.append(item)
-                elif member != "prefetch" and _is_first(item, chart):
-                    self._keep(item, owner, member)
+            beside_drafts += self._sort(member, answer, binder, chart)
         for item in beside_drafts:  # may be referred to, but must not hide the record's own
             _is_first(item, chart)
+
+    def _sort(self, member: str, answer: Answer, binder: Binder, chart: Chart) -> Iterator[Item]:
+        """Keep what belongs to the patient; what stands beside the drafts is given back for later."""
+        urns = _urns(answer, binder)
+        for item in answer.items:
+            owner = _owner(item, member, binder, urns)
+            if member == DRAFTS and not isinstance(item.resource, shapes.Request):
+                yield item
+            elif member != "prefetch" and _is_first(item, chart):
+                self._keep(item, owner, member)
 
     def _keep(self, item: Item, owner: Owner, member: str) -> None:
         if member == DRAFTS:
@@ -88,6 +129,29 @@ class Intake:
             self.records.append(item.resource)
         else:
             self.orphans.append(item.resource)
+
+
+def _joined(sent: Answer, rest: Answer) -> Answer:
+    """A prefetched page with those that follow it; where these failed, the first page still counts."""
+    whole = Answer()
+    whole.add_page(sent)
+    if rest.failure is not None:
+        whole.cut_short(rest.reason or GapReason.INCOMPLETE)
+    else:
+        whole.reason = None
+        whole.add_page(rest)
+    return whole
+
+
+def _reject_foreign(answer: Answer, binder: Binder) -> None:
+    """No part is used of an answer that holds another patient's data: the server ignored what was asked."""
+    urns = _urns(answer, binder)
+    try:
+        for item in answer.items:
+            _owner(item, _FETCHED, binder, urns)
+    except ForeignPatientError as error:
+        _LOG.warning("the FHIR server answered with data (%s) of another patient", error.resource_type)
+        answer.reject(GapReason.OTHER_PATIENT)
 
 
 def _context_answers(context: HookContext) -> dict[str, Answer]:

@@ -42,8 +42,8 @@ class _Read:
 
 def read_request(record: shapes.Request, chart: Chart) -> Iterator[Fact]:
     """An order of the record; a status we do not know leaves it open to doubt."""
-    read = _read(record, chart)
-    if read is None or record.status in _VOID:
+    read = _read(record, chart) if record.status not in _VOID else None
+    if read is None:
         return
     known = record.status in _OPEN or record.status in ("draft", "completed")
     if is_refusal(record):

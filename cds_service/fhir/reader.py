@@ -1,4 +1,4 @@
-"""One call's prefetch and context → the patient's facts, with what came of each data need."""
+"""One call's data → the patient's facts, with what came of each data need."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import datetime as dt
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-from cds_service.domain.facts import Fact, NeedState, PatientFacts, Subject
+from cds_service.domain.facts import Fact, GapReason, NeedState, PatientFacts, Subject
+from cds_service.domain.queries import Queries
 from cds_service.domain.times import Now
 from cds_service.domain.truth import MET, NOT_MET, UNKNOWN
 from cds_service.domain.vocabulary import Vocabulary
@@ -42,34 +43,57 @@ _READERS: Final[Mapping[type[shapes.Record], _Reader]] = {
 }
 
 
-class PrefetchReader:
-    """Reads the facts out of a hook call's own data. Built once; calls do not know of each other."""
+class RecordReader:
+    """Reads the facts out of a call's data. Built once; calls do not know of each other."""
 
-    def __init__(self, vocabulary: Vocabulary, zone: dt.tzinfo, max_resources: int) -> None:
-        self._vocabulary = vocabulary
-        self._codes = ConceptReader(vocabulary)
-        self._zone = zone
-        self._max_resources = max_resources
-        self._keys = frozenset(need.key for need in vocabulary.needs.values())
+    def __init__(self, vocabulary: Vocabulary, queries: Queries, zone: dt.tzinfo, max_resources: int) -> None:
+        """``queries`` tells under which prefetch keys the data of each need comes."""
+        self.vocabulary = vocabulary
+        self.queries = queries
+        self.codes = ConceptReader(vocabulary)
+        self.zone = zone
+        self.max_resources = max_resources
         asked = {need.resource for need in vocabulary.needs.values()}
-        self._readers = {
+        self.readers = {
             shape: read
             for shape, read in _READERS.items()
             if shape is not shapes.MedicationStatement or shape.__name__ in asked
         }
 
-    def read(self, request: CDSRequest, context: HookContext, now: Now) -> PatientFacts:
-        """The facts of this call.
+    def open(self, request: CDSRequest, context: HookContext, now: Now) -> PatientRecord:
+        """What this call brings of its patient's record. Raises TooLargeError."""
+        return PatientRecord(self, request, context, now)
 
-        Raises ForeignPatientError if any resource is about another patient than the context's, and TooLargeError.
+    def read(self, request: CDSRequest, context: HookContext, now: Now) -> PatientFacts:
+        """The facts of what this call brings. Raises ForeignPatientError, and TooLargeError."""
+        return self.open(request, context, now).facts()
+
+
+class PatientRecord:
+    """What is had of one patient's record in one call: what the call brought, and what was fetched since."""
+
+    def __init__(self, reader: RecordReader, request: CDSRequest, context: HookContext, now: Now) -> None:
+        """``reader`` has what is the same for all calls."""
+        self._reader = reader
+        self._context = context
+        self._now = now
+        self._server = Server(request.fhir_server)
+        self._keys = reader.queries.keys_of(request.hook)
+        every_key = [key for keys in self._keys.values() for key in keys]
+        self._intake = Intake(request, context, every_key, reader.max_resources)
+        self.size = sum(len(value) for value in (request.prefetch or {}).values())
+
+    def facts(self) -> PatientFacts:
+        """The facts of what is there so far.
+
+        Raises ForeignPatientError if any resource of the request is about another patient than the context's.
         What is merely broken is counted in the facts' `reading`.
         """
-        server = Server(request.fhir_server)
-        chart = Chart(self._vocabulary, self._codes, now, self._zone, server, context.encounter_id)
-        intake = Intake(request, context, self._keys, self._max_resources)
-        intake.bind(context.patient_id, server, chart)
+        reader, intake, context = self._reader, self._intake, self._context
+        chart = Chart(reader.vocabulary, reader.codes, self._now, reader.zone, self._server, context.encounter_id)
+        intake.bind(context.patient_id, self._server, chart)
         subject = _subject(intake.records, context.patient_id, chart)
-        facts = self._facts(intake, context, server, chart)
+        facts = self._facts(chart)
         unused = [
             orphan
             for orphan in intake.orphans
@@ -79,50 +103,67 @@ class PrefetchReader:
             chart.count_invalid(orphan.kind)
         chart.reading.resources = intake.resources
         chart.reading.doubtful = sum(fact.doubtful for fact in facts)
-        needs = self._needs(intake, subject)
-        if chart.reading.invalid:
-            self._mark_partial(needs, intake, {id(orphan) for orphan in unused})
-        return PatientFacts(subject, facts, needs, chart.reading)
+        needs, reasons = self._needs(subject)
+        self._mark_partial(needs, chart, {id(orphan) for orphan in unused})
+        return PatientFacts(subject, facts, needs, chart.reading, reasons)
 
-    def _mark_partial(self, needs: dict[str, NeedState], intake: Intake, unused: set[int]) -> None:
-        """A need whose answer holds a resource that could not be used proves no absence."""
-        for name, need in self._vocabulary.needs.items():
+    def _mark_partial(self, needs: dict[str, NeedState], chart: Chart, unused: set[int]) -> None:
+        """A need whose answer holds something that could not be used proves no absence."""
+        if not (chart.reading.invalid or chart.unresolved):
+            return
+        for name, need in self._reader.vocabulary.needs.items():
             if needs[name].proves_absence and need.resource != "Patient":
-                answers = intake.answers_for(need.key, need.resource)
-                if any(answer.has_unusable(need.resource, unused) for answer in answers):
+                answers = self._intake.answers_for(self._keys.get(name, ()), need.resource)
+                if need.resource in chart.unresolved.values() or any(
+                    answer.has_unusable(need.resource, unused) for answer in answers
+                ):
                     needs[name] = NeedState.PARTIAL
 
-    def _facts(self, intake: Intake, context: HookContext, server: Server, chart: Chart) -> list[Fact]:
+    def _facts(self, chart: Chart) -> list[Fact]:
         """The facts of the drafts, then of the record, leaving out the orders that are those drafts."""
         facts: list[Fact] = []
-        records = intake.records
-        if isinstance(context, OrderSignContext):
-            drafts = Drafts(intake.drafts, context, server)
+        records = self._intake.records
+        if isinstance(self._context, OrderSignContext):
+            drafts = Drafts(self._intake.drafts, self._context, self._server)
             facts.extend(drafts.facts(chart))
-            chart.reading.ignored_selections = drafts.count_ignored(intake.draft_items)
+            chart.unresolved.clear()  # what a draft is about is no answer to a query
+            chart.reading.ignored_selections = drafts.count_ignored(self._intake.draft_items)
             records = [record for record in records if not drafts.include(record)]
         by_shape: dict[type[shapes.Record], list[shapes.Record]] = {}
         for record in records:
             by_shape.setdefault(type(record), []).append(record)
-        for shape, read in self._readers.items():
+        for shape, read in self._reader.readers.items():
             for record in by_shape.get(shape, ()):
                 facts.extend(read(record, chart))
         return facts
 
-    def _needs(self, intake: Intake, subject: Subject | None) -> dict[str, NeedState]:
-        """What came of each need. A Patient is read by id, so that without one nothing is empty but failed."""
-        states = {}
-        for name, need in self._vocabulary.needs.items():
-            answer = intake.answers.get(need.key)
+    def _needs(self, subject: Subject | None) -> tuple[dict[str, NeedState], dict[str, GapReason]]:
+        """What came of each need, and why where it is known. A Patient is read by id: without one nothing is empty."""
+        states: dict[str, NeedState] = {}
+        reasons: dict[str, GapReason] = {}
+        for name, need in self._reader.vocabulary.needs.items():
+            keys = self._keys.get(name, ())
             if need.resource == "Patient" and subject is not None:
                 states[name] = NeedState.PRESENT
-            elif answer is None:
-                states[name] = NeedState.ABSENT
-            elif need.resource == "Patient":
-                states[name] = answer.failure or NeedState.FAILED
-            else:
-                states[name] = answer.state(need.resource)
-        return states
+                continue
+            parts = [self._intake.state(key, need.resource) for key in keys]
+            states[name], reason = _worst(parts) if parts else (self._unasked(name), None)
+            if need.resource == "Patient" and states[name].was_had:
+                states[name] = NeedState.FAILED
+            if reason is not None:
+                reasons[name] = reason
+        return states, reasons
+
+    def _unasked(self, name: str) -> NeedState:
+        return NeedState.NOT_ASKED if name in self._reader.queries.unavailable else NeedState.ABSENT
+
+
+def _worst(parts: list[tuple[NeedState, GapReason | None]]) -> tuple[NeedState, GapReason | None]:
+    """The state of a need whose answer comes in parts: whole only if each part is."""
+    for part in parts:
+        if not part[0].proves_absence:
+            return part
+    return next((part for part in parts if part[0] is NeedState.PRESENT), parts[0])
 
 
 def _subject(records: list[shapes.Record], patient_id: str, chart: Chart) -> Subject | None:

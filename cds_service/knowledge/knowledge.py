@@ -7,12 +7,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from cds_service.domain.codes import Coding
+from cds_service.domain.queries import Queries
 from cds_service.domain.recommendations import Recommendation
 from cds_service.domain.situation import Criterion
 from cds_service.domain.vocabulary import Vocabulary
-from cds_service.errors import KnowledgeError
+from cds_service.errors import KnowledgeError, SettingsError
 from cds_service.knowledge.names import Names
-from cds_service.knowledge.schema import EvidenceEntry, SeedFile, ServiceEntry, ServicesFile, SourceAttributesFile
+from cds_service.knowledge.prefetch import Asked
+from cds_service.knowledge.queries import queries_of
+from cds_service.knowledge.schema import (
+    EHRProfileEntry,
+    EvidenceEntry,
+    SeedFile,
+    ServiceEntry,
+    ServicesFile,
+    SourceAttributesFile,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +38,9 @@ class Knowledge:
     evidence: Mapping[str, EvidenceEntry]
     topic_system: str
     names: Names
+    asked: Mapping[str, Asked]
     prefetch: Mapping[str, Mapping[str, str]]
+    ehr_profiles: Mapping[str, EHRProfileEntry]
     seed: SeedFile
     source_attributes: SourceAttributesFile
     warnings: tuple[KnowledgeError, ...] = ()
@@ -36,6 +48,13 @@ class Knowledge:
     def at_hook(self, hook: str) -> tuple[Recommendation, ...]:
         """The recommendations that speak at a hook, in the order of their files."""
         return tuple(r for r in self.recommendations if hook in r.hooks and r.is_effective)
+
+    def queries(self, profile: str = "") -> Queries:
+        """What is asked of a client: by the needs' own queries, or by those of an EHR profile. Raises SettingsError."""
+        if profile and profile not in self.ehr_profiles:
+            there = ", ".join(self.ehr_profiles) or "none"
+            raise SettingsError(f"there is no EHR profile {profile!r} in ehr_profiles/; there are: {there}")
+        return queries_of(self.asked, self.names.needs, self.ehr_profiles[profile] if profile else None)
 
     def reviews(self, on: dt.date) -> list[str]:
         """What a start-up log says of reviews that are overdue and periods that are over. Nothing stops for a date."""

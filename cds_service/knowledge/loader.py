@@ -25,8 +25,9 @@ from cds_service.knowledge.definitions_compiler import DefinitionsCompiler
 from cds_service.knowledge.document import Document, Steps, read_document, yaml_files
 from cds_service.knowledge.knowledge import Knowledge
 from cds_service.knowledge.names import Names
-from cds_service.knowledge.prefetch import prefetch_of
+from cds_service.knowledge.prefetch import asked_at
 from cds_service.knowledge.problems import Problems
+from cds_service.knowledge.queries import CODES, THIS_PATIENT, names_patient, queries_of
 from cds_service.knowledge.recommendation_compiler import RecommendationCompiler
 
 
@@ -73,7 +74,10 @@ class Loader:
         concerns = criteria.compile_any(words.concerns_us, ("concerns us",))
         criteria.days(words.review_grace, ("review grace",))
         vocabulary = self._vocabulary(named, table, words)
+        profiles = dict(self._ehr_profiles())
         self._stop_if_broken()
+        asked = {s.hook: asked_at(s.hook, recommendations, concerns, self.names) for s in words.services}
+        queries = queries_of(asked, words.needs)
         return Knowledge(
             fingerprint=self.fingerprint(),
             words=words,
@@ -84,7 +88,9 @@ class Loader:
             evidence=evidence,
             topic_system=tables.systems[words.source.topics].uri,
             names=self.names,
-            prefetch={s.hook: prefetch_of(s.hook, recommendations, concerns, self.names) for s in words.services},
+            asked=asked,
+            prefetch={hook: queries.prefetch(hook) for hook in asked},
+            ehr_profiles=profiles,
             seed=seed,
             source_attributes=source_attributes,
             warnings=tuple(self.problems.warnings),
@@ -200,6 +206,32 @@ class Loader:
                 self.problems.add(
                     services, ("needs", name, "key"), f"{need.key!r} is the key of two needs", "one key, one need"
                 )
+
+    def _ehr_profiles(self) -> Iterator[tuple[str, schema.EHRProfileEntry]]:
+        """The profiles by the names of their files."""
+        for path in yaml_files(self.cards / "ehr_profiles"):
+            document = self._document(path.relative_to(self.cards).as_posix())
+            entry = self.problems.validated(schema.EHRProfileEntry, document) if document else None
+            if document is None or entry is None:
+                continue
+            for name, answer in entry.needs.items():
+                self._check_ehr_need(document, name, answer)
+            yield path.stem, entry
+
+    def _check_ehr_need(self, document: Document, name: str, answer: schema.EHRNeedEntry) -> None:
+        need = self.names.needs.get(name)
+        if need is None:
+            self.problems.unknown(document, ("needs", name), "need", name, self.names.needs)
+            return
+        place = ("needs", name)
+        if answer.unavailable and answer.queries:
+            self.problems.add(document, place, "it is unavailable and has queries", "one of the two")
+        for index, query in enumerate(answer.queries):
+            if not names_patient(query, need.resource):
+                remedy = f"write {need.resource}?patient={THIS_PATIENT}&… without modifiers"
+                self.problems.add(document, (*place, "queries", index), "no query for this patient's data", remedy)
+            if CODES in query and CODES not in need.query:
+                self.problems.add(document, (*place, "queries", index), "{codes} is for findings only", "take it out")
 
     def _check_attributes(self, document: Document, entry: schema.SourceAttributesFile) -> None:
         for index, attribute in enumerate(entry.attributes):

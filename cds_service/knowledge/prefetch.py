@@ -1,8 +1,9 @@
-"""Prefetch templates, made from the needs of the recommendations: only the keys a service's recommendations ask."""
+"""Which data the recommendations of a hook ask for: only what they do ask becomes a prefetch template or a query."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 from cds_service.domain import criteria as run
 from cds_service.domain.facts import Kind
@@ -11,13 +12,17 @@ from cds_service.domain.recommendations import Recommendation
 from cds_service.domain.situation import Criterion, Moment
 from cds_service.knowledge.names import Names
 
-_CODES = "{codes}"
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What one hook asks for: the needs, and the codes of the findings."""
+
+    needs: frozenset[str]
+    codes: tuple[str, ...]
 
 
-def prefetch_of(
-    hook: str, recommendations: Iterable[Recommendation], concerns: Criterion, names: Names
-) -> dict[str, str]:
-    """Prefetch key → query template for one hook, in the order of ``services.yaml``."""
+def asked_at(hook: str, recommendations: Iterable[Recommendation], concerns: Criterion, names: Names) -> Asked:
+    """The needs that the recommendations of one hook hang on, and the codes of the findings they look for."""
     spoken = [r for r in recommendations if hook in r.hooks and r.is_effective]
     criteria = [c for r in spoken for c in criteria_of(r)] + [concerns]
     needed: set[str] = set()
@@ -30,12 +35,7 @@ def prefetch_of(
             isinstance(criterion, run.Records) and criterion.kind is Kind.FINDING
         ):
             findings |= set(criterion.concepts)
-    codes = ",".join(sorted(_finding_codes(findings, names)))
-    return {
-        need.key: need.query.replace(_CODES, codes)
-        for name, need in names.needs.items()
-        if name in needed and (codes or _CODES not in need.query)
-    }
+    return Asked(frozenset(needed), tuple(sorted(_finding_codes(findings, names))))
 
 
 def criteria_of(recommendation: Recommendation) -> Iterator[Criterion]:

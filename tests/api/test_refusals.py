@@ -262,7 +262,7 @@ def test_a_fault_of_ours_says_the_call_id_and_nothing_of_the_patient(client, mon
     def fail(*_):
         raise ValueError("Erika Mustermann, born 1971-05-04")
 
-    monkeypatch.setattr("cds_service.fhir.reader.PrefetchReader.read", fail)
+    monkeypatch.setattr("cds_service.fhir.reader.RecordReader.open", fail)
     answer = client.fire(call(), headers={"origin": "https://sandbox.cds-hooks.org"})
     issue = problem(answer, 500)
     assert issue["code"] == "exception"

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from cds_service.domain.facts import Kind, Order, Refusal, Stage
-from cds_service.fhir.reader import PrefetchReader
+from cds_service.fhir.reader import RecordReader
 from cds_service.hooks.contexts import parse_context
 from cds_service.hooks.request import CDSRequest
 from tests.fhir.world import (
@@ -21,6 +21,7 @@ from tests.fhir.world import (
     medication_request,
     only,
     patient,
+    queries,
     service_request,
     vocabulary,
 )
@@ -198,7 +199,9 @@ def test_a_draft_that_could_not_be_given_back_as_it_came_is_counted():
     context = {"userId": "Practitioner/p", "patientId": "me", "draftOrders": bundle(service_request(x="HUGE"))}
     raw = msgspec.Raw(json.dumps(context).replace('"HUGE"', "9" * 5000).encode())
     request = CDSRequest(hook="order-sign", hook_instance="i", context=raw)
-    facts = PrefetchReader(vocabulary(), ZONE, 10).read(request, parse_context("order-sign", raw), NOW)
+    facts = RecordReader(vocabulary(), queries(vocabulary()), ZONE, 10).read(
+        request, parse_context("order-sign", raw), NOW
+    )
     assert not facts.facts
     assert facts.reading.invalid == {"ServiceRequest": 1}
 
@@ -207,5 +210,7 @@ def test_a_draft_keeps_its_decimals_as_they_were_written():
     context = {"userId": "Practitioner/p", "patientId": "me", "draftOrders": bundle(service_request(x="DECIMAL"))}
     raw = msgspec.Raw(json.dumps(context).replace('"DECIMAL"', "[1.10, 1e999]").encode())
     request = CDSRequest(hook="order-sign", hook_instance="i", context=raw)
-    draft = only(PrefetchReader(vocabulary(), ZONE, 10).read(request, parse_context("order-sign", raw), NOW))
+    draft = only(
+        RecordReader(vocabulary(), queries(vocabulary()), ZONE, 10).read(request, parse_context("order-sign", raw), NOW)
+    )
     assert [str(number) for number in draft.resource["x"]] == ["1.10", "1E+999"]

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from cds_service.domain.facts import NeedState
 from cds_service.errors import RequestError
-from cds_service.fhir.reader import PrefetchReader
+from cds_service.fhir.reader import RecordReader
 from cds_service.hooks.contexts import parse_context
 from cds_service.hooks.request import CDSRequest
 from tests.fhir.world import (
@@ -33,6 +33,7 @@ from tests.fhir.world import (
     observation,
     patient,
     procedure,
+    queries,
     report,
     service_request,
     vocabulary,
@@ -119,7 +120,14 @@ def test_a_resource_of_a_type_we_do_not_read_is_skipped_and_not_counted(stranger
     assert facts.reading.invalid == {}
 
 
-@pytest.mark.parametrize("member", [{"total": "many"}, {"link": 7}, {"type": []}, {"link": [{"relation": 1}]}])
+@pytest.mark.parametrize("link", [7, [{"relation": 1}], [{"relation": "next", "url": 3}]])
+def test_a_bundle_whose_links_cannot_be_read_may_have_had_a_next_one(link):
+    facts = call({"patient": patient(), "conditions": bundle(condition(), link=link)})
+    assert len(facts.facts) == 1
+    assert facts.needs["problems"] is NeedState.TRUNCATED
+
+
+@pytest.mark.parametrize("member", [{"total": "many"}, {"type": []}])
 def test_a_bundle_with_a_broken_member_is_still_read(member):
     facts = call({"patient": patient(), "conditions": bundle(condition(), **member)})
     assert len(facts.facts) == 1
@@ -253,7 +261,7 @@ def patient_ids(text):
 
 @pytest.mark.skipif(not real_records(), reason="the shared fixtures are not here")
 def test_real_records_are_read_without_harm():
-    reader = PrefetchReader(vocabulary(), ZONE, 100_000)
+    reader = RecordReader(vocabulary(), queries(vocabulary()), ZONE, 100_000)
     read = 0
     for path in real_records():
         raw = path.read_bytes().removeprefix(b"\xef\xbb\xbf")
@@ -277,7 +285,7 @@ def test_real_records_are_read_without_harm():
 
 @pytest.mark.skipif(not real_calls(), reason="the shared fixtures are not here")
 def test_real_calls_are_read_without_harm():
-    reader = PrefetchReader(vocabulary(), ZONE, 100_000)
+    reader = RecordReader(vocabulary(), queries(vocabulary()), ZONE, 100_000)
     for path in real_calls():
         try:
             request = msgspec.json.decode(path.read_bytes(), type=CDSRequest)

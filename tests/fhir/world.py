@@ -11,10 +11,11 @@ import msgspec
 from cds_service.domain.codes import CodeSystem, CodeTable, Coding, Meaning
 from cds_service.domain.facts import Fact, Kind, PatientFacts
 from cds_service.domain.sides import Side
+from cds_service.domain.queries import Queries, Query
 from cds_service.domain.times import Now, Window
 from cds_service.domain.vocabulary import Need, Plausible, Vocabulary
-from cds_service.fhir.reader import PrefetchReader
-from cds_service.hooks.contexts import parse_context
+from cds_service.fhir.reader import RecordReader
+from cds_service.hooks.contexts import CONTEXTS, parse_context
 from cds_service.hooks.request import CDSRequest
 
 DOTTED = "http://example.org/dotted"
@@ -93,6 +94,15 @@ def vocabulary(**needs: tuple[str, str]) -> Vocabulary:
         plausible={"flow": Plausible(0, 3, frozenset(("1", "ratio")))},
         side_codings={one: Coding(PLAIN, one, one.title()) for one in ("right", "left", "both")},
     )
+
+
+def queries(words: Vocabulary) -> Queries:
+    """A query for each need of a vocabulary, the same at every hook."""
+    asked = tuple(
+        Query(name, need.key, need.resource, f"{need.resource}?patient={{{{context.patientId}}}}")
+        for name, need in words.needs.items()
+    )
+    return Queries(dict.fromkeys(CONTEXTS, asked))
 
 
 # ---- FHIR in few words
@@ -189,7 +199,7 @@ def read_with(
     raw = None if prefetch is None else {key: as_raw(value) for key, value in prefetch.items()}
     members = {"userId": "Practitioner/p", "patientId": "me"} | context
     request = CDSRequest(hook=hook, hook_instance="i", context=as_raw(members), prefetch=raw, fhir_server=server)
-    reader = PrefetchReader(words, ZONE, max_resources)
+    reader = RecordReader(words, queries(words), ZONE, max_resources)
     return reader.read(request, parse_context(hook, request.context), NOW)
 
 

@@ -56,6 +56,8 @@ from cds_service.knowledge.schema.entry import (
     Sentence,
 )
 from cds_service.knowledge.schema.files import (
+    EHRNeedEntry,
+    EHRProfileEntry,
     EvidenceEntry,
     GapCardEntry,
     NeedEntry,
@@ -104,6 +106,8 @@ __all__ = [
     "DraftChange",
     "DraftTests",
     "DraftedEntry",
+    "EHRNeedEntry",
+    "EHRProfileEntry",
     "EarlierOrderEntry",
     "Entry",
     "EvidenceEntry",

@@ -91,6 +91,22 @@ class NeedEntry(Entry):
     words: Sentence
 
 
+class EHRNeedEntry(Entry):
+    """How one EHR answers for one need: by these queries, by the need's own, or not at all."""
+
+    queries: list[Sentence] = []
+    unavailable: bool = False
+    rests_on: Sentence
+
+
+class EHRProfileEntry(Entry):
+    """One EHR: what it answers for each need, and what each line rests on."""
+
+    title: Sentence
+    status: Sentence
+    needs: dict[Name, EHRNeedEntry]
+
+
 class ServiceEntry(Entry):
     """One CDS service."""
 
