@@ -7,6 +7,7 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from urllib.parse import urlsplit
 
 from fastapi import FastAPI
 from fastapi.telemetry import TelemetryConfig
@@ -25,6 +26,8 @@ from cds_service.api.routes import HookRoutes
 from cds_service.decision.compose import Composer
 from cds_service.decision.decide import Decider
 from cds_service.decision.ports import Ledger
+from cds_service.fhir.client.fhir_client import FHIRClient
+from cds_service.fhir.client.network import OPEN_MODE, AddressRules
 from cds_service.fhir.order_writer import OrderWriter
 from cds_service.fhir.reader import RecordReader
 from cds_service.knowledge.knowledge import Knowledge
@@ -39,11 +42,14 @@ _LARGE_CALLS_AT_ONCE = 2  # more would only take the interpreter from the small 
 _NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}  # exceptions would go with it
 
 
-def make_decider(settings: Settings, knowledge: Knowledge) -> tuple[Decider, RecordReader]:
-    """A decider and its reader, as the service and the command line use them."""
+def make_decider(
+    settings: Settings, knowledge: Knowledge, fhir_client: FHIRClient | None = None
+) -> tuple[Decider, RecordReader]:
+    """A decider and its reader, as the service and the command line use them; without a client nothing is fetched."""
     writer = OrderWriter(knowledge.vocabulary, orthoses_as=settings.orthoses_as)
     composer = Composer(knowledge, writer, settings.base_url)
-    reader = RecordReader(knowledge.vocabulary, knowledge.queries(), settings.zone, settings.max_resources)
+    queries = knowledge.queries(settings.ehr_profile)
+    reader = RecordReader(knowledge.vocabulary, queries, settings.zone, settings.max_resources, fhir_client)
     return Decider(knowledge, composer, settings.max_cards, with_red_flags=settings.red_flags), reader
 
 
@@ -66,15 +72,17 @@ def create_app(
         _LOG.warning("%s", said)
     if not settings.red_flags:
         _LOG.warning("red flags are switched off (CDS_RED_FLAGS)")
-    decider, reader = make_decider(settings, knowledge)
-    ledger = open_ledger(settings.database_url)
     large_calls = ThreadPoolExecutor(_LARGE_CALLS_AT_ONCE, thread_name_prefix="large-call")
-    calls = CallHandler(decider, reader, ledger, clock, settings.zone, settings.max_body_bytes, large_calls)
+    fhir_client = FHIRClient(open_mode, large_calls, ca_file=settings.ca_file)
+    decider, reader = make_decider(settings, knowledge, fhir_client)
+    ledger = open_ledger(settings.database_url)
+    deadline = settings.deadline_ms / 1000
+    calls = CallHandler(decider, reader, ledger, clock, settings.zone, deadline, settings.max_body_bytes, large_calls)
 
     app = FastAPI(
         title="Foot drop CDS",
         version=__version__,
-        lifespan=_lifespan(ledger, large_calls),
+        lifespan=_lifespan(ledger, fhir_client, large_calls),
         docs_url=None,
         redoc_url=None,
         openapi_url=None,  # its own description would know of no hook
@@ -88,7 +96,7 @@ def create_app(
     if settings.allow_open:
         app.add_middleware(LocalPages, is_local=is_loopback)
     # the last one added is the first to see a request
-    app.add_middleware(HookRoutes, calls=calls, discovery=discovery_of(knowledge))
+    app.add_middleware(HookRoutes, calls=calls, discovery=discovery_of(knowledge, reader.queries))
     app.add_middleware(
         CORSMiddleware,
         allow_origins=settings.origins,
@@ -104,10 +112,18 @@ def create_app(
     return app
 
 
-def _lifespan(ledger: Ledger, large_calls: Executor) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+def open_mode(fhir_server: str) -> AddressRules | None:
+    """Without registered clients, a FHIR server is one on this machine."""
+    return OPEN_MODE if is_loopback(urlsplit(fhir_server).hostname or "") else None
+
+
+def _lifespan(
+    ledger: Ledger, fhir_client: FHIRClient, large_calls: Executor
+) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
+        await fhir_client.close()
         large_calls.shutdown()
         ledger.close()
 

@@ -8,6 +8,7 @@
     ├── SettingsError                a CDS_ variable cannot be used
     ├── LedgerError                  the store cannot be opened, read or written
     ├── ExportError                  the knowledge cannot be written as FHIR resources
+    ├── FetchError                   a query to the client's FHIR server came to nothing
     └── RequestError                 this call is refused or cannot be answered
         ├── NotJSONError             the body is not JSON (RFC 8259)
         ├── InvalidRequestError      a member is missing, empty or of the wrong type
@@ -28,7 +29,7 @@ never a value that somebody sent. The HTTP status of each error stands in one ta
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 
@@ -77,6 +78,14 @@ class LedgerError(FootDropError):
 
 class ExportError(FootDropError):
     """The knowledge cannot be exported as asked; nothing was written."""
+
+
+class FetchError(FootDropError):
+    """A query to the client's FHIR server came to nothing; ``reason`` is a code, never what the server said."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(reason)
 
 
 class RequestError(FootDropError):
@@ -177,9 +186,11 @@ class ForbiddenError(RequestError):
 class PreconditionError(RequestError):
     """Patient data that the answer needs came neither by prefetch nor by query (PFD-8)."""
 
-    def __init__(self, keys: Iterable[str]) -> None:
-        self.keys = tuple(keys)
-        super().__init__(f"needed data could be had neither by prefetch nor by query: {', '.join(self.keys)}")
+    def __init__(self, missing: Mapping[str, str]) -> None:
+        """``missing`` has the prefetch keys, each with the reason."""
+        self.keys = tuple(missing)
+        named = ", ".join(f"{key} ({reason})" for key, reason in missing.items())
+        super().__init__(f"needed data could be had neither by prefetch nor by query: {named}")
 
 
 class OverloadedError(RequestError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import ipaddress
 import os
+import ssl
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
@@ -55,6 +56,17 @@ class Settings(BaseSettings):
     )
     max_body_bytes: int = Field(32 * 1024 * 1024, ge=1024, description="Largest request body.")
     max_resources: int = Field(50_000, ge=1, description="Most FHIR resources in one call.")
+    deadline_ms: int = Field(
+        2000, ge=50, description="Time of a whole call, in milliseconds: what is not fetched by then is unknown."
+    )
+    ca_file: Path | None = Field(
+        None, description="PEM file of further certificate authorities, for FHIR servers with the hospital's own."
+    )
+    ehr_profile: str = Field(
+        "",
+        description="How the EHR is asked for each need: the name of a file in cards/ehr_profiles, such as epic; "
+        "default: the queries of services.yaml.",
+    )
     timezone: str = Field("UTC", description="The site's time zone, in which calendar days are counted.")
     red_flags: bool = Field(
         True, description="Whether red flags speak. A site with its own emergency pathways can switch all of them off."
@@ -63,6 +75,16 @@ class Settings(BaseSettings):
         "DeviceRequest", description="The resource in which this site orders orthoses."
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="How much is logged.")
+
+    @field_validator("ca_file")
+    @classmethod
+    def _certificates(cls, value: Path | None) -> Path | None:
+        if value is not None:
+            try:
+                ssl.create_default_context(cafile=value)
+            except (OSError, ValueError) as error:
+                raise ValueError("is no file with certificates in PEM") from error
+        return value
 
     @field_validator("timezone")
     @classmethod

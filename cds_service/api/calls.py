@@ -8,22 +8,24 @@ import json
 import logging
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from typing import TypeVar
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from cds_service.api.body import read_body
-from cds_service.decision.decide import Decider, Decision
-from cds_service.decision.ports import FactsReader, Ledger
+from cds_service.decision.decide import Decider, Decision, Judgement
+from cds_service.decision.gathering import gather
+from cds_service.decision.ports import Ledger, PatientRecord, Records
 from cds_service.decision.records import DecisionRecord, FeedbackEntry
 from cds_service.domain.times import Now
 from cds_service.errors import RequestError, TooLargeError, UnknownServiceError, WrongHookError
-from cds_service.hooks.contexts import parse_context
+from cds_service.hooks.contexts import HookContext, parse_context
 from cds_service.hooks.feedback import Feedback, parse_feedback
-from cds_service.hooks.request import parse_request
+from cds_service.hooks.request import CDSRequest, parse_request
 from cds_service.hooks.response import encode
 from cds_service.knowledge.schema import ServiceEntry
 
@@ -31,6 +33,8 @@ OPEN_CLIENT = "open"
 _LARGEST_FEEDBACK = 1024 * 1024
 _MOST_REPORTS = 1000
 _LARGE = 256 * 1024
+_FOR_DECIDING = 0.1
+T = TypeVar("T")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _SYSTEM = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[A-Za-z0-9:/._~%#?&=+-]{1,200}")
 _CODE = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -50,30 +54,31 @@ class _Answered:
 
 @dataclass(frozen=True, slots=True)
 class CallHandler:
-    """Answers service calls and takes feedback. ``large_calls`` is where long records are read, beside the loop."""
+    """Answers service calls and takes feedback. ``large_calls`` is where long records are read, beside the loop.
+
+    ``deadline`` is the time of a whole call in seconds, of which a little is left for deciding.
+    """
 
     decider: Decider
-    reader: FactsReader
+    records: Records
     ledger: Ledger
     clock: Clock
     zone: dt.tzinfo
+    deadline: float
     max_body_bytes: int
     large_calls: Executor
 
     async def call(self, request: Request, service_id: str, call_id: str) -> Response:
         """``POST /cds-services/{id}`` (REQ-1)."""
         started = time.perf_counter()
+        until = asyncio.get_running_loop().time() + self.deadline - min(_FOR_DECIDING, self.deadline / 4)
         services = self.decider.knowledge.service(service_id)
         if not services:
             raise UnknownServiceError
         body = await read_body(request, self.max_body_bytes)
         at = self.clock()
         try:
-            if len(body) > _LARGE:  # so that a long record does not hold up the calls beside it
-                loop = asyncio.get_running_loop()
-                answered = await loop.run_in_executor(self.large_calls, self._answer, body, services, at)
-            else:
-                answered = self._answer(body, services, at)
+            answered = await self._answer(body, services, at, until)
         except RequestError as error:
             _LOG.info("call %s %s refused: %s", call_id, service_id, type(error).__name__)
             raise
@@ -81,15 +86,31 @@ class CallHandler:
         await self._record(call_id, at, service_id, answered, duration)
         return Response(answered.body, headers={"cache-control": "no-store"}, media_type="application/json")
 
-    def _answer(self, body: bytes, services: Sequence[ServiceEntry], at: dt.datetime) -> _Answered:
+    async def _answer(self, body: bytes, services: Sequence[ServiceEntry], at: dt.datetime, until: float) -> _Answered:
+        now = Now.of(at, self.zone)
+        call, context, record = await self._run(len(body), lambda: self._open(body, services, now, until))
+
+        def run(judge: Callable[[], Judgement]) -> Awaitable[Judgement]:
+            return self._run(record.size, judge)
+
+        judgement = await gather(self.decider, record, call.hook, now, run)
+        decision = self.decider.answer(context, judgement)
+        return _Answered(call.hook, call.hook_instance, decision, encode(decision.response))
+
+    def _open(
+        self, body: bytes, services: Sequence[ServiceEntry], now: Now, until: float
+    ) -> tuple[CDSRequest, HookContext, PatientRecord]:
         call = parse_request(body)
         if call.hook not in {service.hook for service in services}:
             raise WrongHookError(service.hook for service in services)
-        now = Now.of(at, self.zone)
         context = parse_context(call.hook, call.context)
-        facts = self.reader.read(call, context, now)
-        decision = self.decider.decide(context, self.decider.situation(call.hook, facts, now))
-        return _Answered(call.hook, call.hook_instance, decision, encode(decision.response))
+        return call, context, self.records.open(call, context, now, until)
+
+    async def _run(self, size: int, work: Callable[[], T]) -> T:
+        """Do some work here, or beside the loop where a long record would hold up the other calls."""
+        if size > _LARGE:
+            return await asyncio.get_running_loop().run_in_executor(self.large_calls, work)
+        return work()
 
     async def _record(
         self, call_id: str, at: dt.datetime, service_id: str, answered: _Answered, duration: float

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from cds_service.domain.queries import Queries
 from cds_service.hooks.discovery import Service, ServicesResponse, encode
 from cds_service.knowledge.knowledge import Knowledge
 
 SPECIFICATION = "3.0.0"
 
 
-def discovery_of(knowledge: Knowledge) -> bytes:
+def discovery_of(knowledge: Knowledge, queries: Queries) -> bytes:
     """The JSON of ``GET /cds-services`` (DIS-2 to DIS-11)."""
     services = tuple(
         Service(
@@ -17,7 +18,7 @@ def discovery_of(knowledge: Knowledge) -> bytes:
             title=service.title,
             description=service.description,
             usage_requirements=service.usage_requirements,
-            prefetch=dict(knowledge.prefetch[service.hook]) or None,
+            prefetch=queries.prefetch(service.hook) or None,
             version=SPECIFICATION,
             hook_version=service.hook_version,
         )

@@ -24,6 +24,7 @@ FILES: dict[str, Any] = {
     "seed_statements": schema.SeedFile,
     "source_attributes": schema.SourceAttributesFile,
     "code_systems": dict[str, schema.CodeSystemEntry],
+    "ehr_profiles": schema.EHRProfileEntry,
     "cases": CaseFile,
 }
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from cds_service.decision.offers import Offers
 from cds_service.decision.ports import OrderWriter
 from cds_service.decision.words import Clean, describe, fill, markdown, plain, slot_text
 from cds_service.domain.evaluation import Evaluation
+from cds_service.domain.facts import GapReason
 from cds_service.domain.recommendations import Indicator, Recommendation
 from cds_service.domain.situation import Situation
 from cds_service.domain.truth import MET
@@ -127,6 +128,10 @@ class Composer:
         wanted = frozenset(needs)
         return ", ".join(entry.words for name, entry in known.items() if name in wanted)
 
+    def _why(self, reason: GapReason | None) -> str:
+        words = self.knowledge.words
+        return words.gap_reasons[reason] if reason else words.unclear
+
     # ---- the cards that are no recommendation's own
 
     def folded(self, cards: Sequence[Card]) -> Card:
@@ -145,10 +150,15 @@ class Composer:
             selection_behavior=SelectionBehavior.ANY if suggestions else None,
         )
 
-    def data_gap(self, needs: Iterable[str]) -> Card:
-        """One card that says what could not be read."""
+    def data_gap(self, gaps: Mapping[str, GapReason | None]) -> Card:
+        """One card that says what could not be read, and why."""
         words = self.knowledge.words.data_gap_card
-        values = {"missing": self.needs_in_words(needs)}
+        lines = (
+            f"- **{entry.words}**: {self._why(gaps[name])}"
+            for name, entry in self.knowledge.words.needs.items()
+            if name in gaps
+        )
+        values = {"missing": "\n".join(lines)}
         return Card(
             uuid=str(uuid.uuid4()),
             summary=_cut(fill(words.summary, values)),

@@ -15,17 +15,19 @@ from dataclasses import dataclass
 from cds_service.decision.compose import Composer
 from cds_service.decision.records import CardRecord
 from cds_service.domain.evaluation import Evaluation, Standing, evaluate
-from cds_service.domain.facts import NeedState, PatientFacts
+from cds_service.domain.facts import GapReason, NeedState, PatientFacts
 from cds_service.domain.recommendations import Indicator, Recommendation, Sort
-from cds_service.domain.situation import Situation
+from cds_service.domain.situation import Answer, Situation
 from cds_service.domain.times import Now
 from cds_service.domain.truth import MET
 from cds_service.errors import PreconditionError
 from cds_service.hooks.contexts import HookContext
 from cds_service.hooks.response import Card, CDSResponse
 from cds_service.knowledge.knowledge import Knowledge
+from cds_service.knowledge.prefetch import needs_of_words
 
 EXTENSION = "org.example.foot-drop-cds"
+_FIRST = frozenset(("patient", "condition", "finding"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,24 @@ class Decision:
     outcome: str
     gaps: tuple[str, ...]
     evaluations: tuple[Evaluation, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """One call, judged on what is known of the patient so far.
+
+    ``hanging`` has the needs on which an answer still hangs, less those that the client said it cannot give.
+    """
+
+    situation: Situation
+    evaluations: tuple[Evaluation, ...]
+    hanging: frozenset[str]
+    concerns_us: Answer
+
+    @property
+    def standing(self) -> list[Evaluation]:
+        """The recommendations that stand, most urgent first."""
+        return _in_order(e for e in self.evaluations if e.standing is Standing.STANDS)
 
 
 class Decider:
@@ -60,6 +80,8 @@ class Decider:
         needs = knowledge.vocabulary.needs.items()
         self._patient_needs = frozenset(name for name, need in needs if "patient" in need.shows)
         self._vital = self._patient_needs | frozenset(name for name, need in needs if "condition" in need.shows)
+        self._first = frozenset(name for name, need in needs if _FIRST & need.shows)
+        self._words = {r.id: needs_of_words(r) for r in knowledge.recommendations}
 
     def situation(self, hook: str, facts: PatientFacts, now: Now) -> Situation:
         """Where the recommendations of this call are judged."""
@@ -70,20 +92,44 @@ class Decider:
         today = dt.date.fromordinal(situation.now.today)
         return tuple(evaluate(r, situation) for r in self._by_hook.get(situation.hook, ()) if _in_effect(r, today))
 
+    def judge(self, situation: Situation) -> Judgement:
+        """Every recommendation of the hook against what is known so far."""
+        evaluations = self.evaluate(situation)
+        hanging = self._hanging(evaluations, situation.facts)
+        return Judgement(situation, evaluations, hanging, self.knowledge.concerns_us.answer(situation))
+
+    def open_needs(self, judgement: Judgement) -> tuple[frozenset[str], ...]:
+        """The needs worth asking for now, in the order of their worth: what tells most comes first.
+
+        Those on which a recommendation hangs, or the words and orders of one that stands; and where something hangs,
+        those that tell whether the call concerns us at all. None once the Patient cannot be had: nothing would help.
+        """
+        facts = judgement.situation.facts
+        if any(facts.needs.get(name) in (NeedState.FAILED, NeedState.DENIED) for name in self._patient_needs):
+            return ()
+        wanted = judgement.hanging.union(*(self._words[e.recommendation.id] for e in judgement.standing))
+        if judgement.hanging and judgement.concerns_us.truth is not MET:
+            wanted |= judgement.concerns_us.needs
+        missing = facts.missing(wanted)
+        return missing & self._first, missing - self._first
+
     def decide(self, context: HookContext, situation: Situation) -> Decision:
         """The answer to one call. Raises PreconditionError where the needed data cannot be had."""
-        evaluations = self.evaluate(situation)
-        standing = _in_order(e for e in evaluations if e.standing is Standing.STANDS)
+        return self.answer(context, self.judge(situation))
+
+    def answer(self, context: HookContext, judgement: Judgement) -> Decision:
+        """The answer to one call that is judged. Raises PreconditionError where the needed data cannot be had."""
+        situation, evaluations, hanging = judgement.situation, judgement.evaluations, judgement.hanging
+        standing = judgement.standing
         critical = [e for e in standing if _is_critical_red_flag(e)]
         shown = critical or standing
-        hanging = self._hanging(evaluations, situation.facts)
         unnamed = hanging.difference(*(evaluation.shown_gaps for evaluation in shown[: self.max_cards or None]))
-        concerned = bool(shown) or self.knowledge.concerns_us.answer(situation).truth is MET
+        concerned = bool(shown) or judgement.concerns_us.truth is MET
         if self._cannot_be_answered(hanging, concerned, situation.facts):
             raise PreconditionError(self._missing_keys(hanging, situation.facts))
         cards, records = self._cards(shown, situation, context)
         if unnamed and concerned and not critical:
-            cards.append(self.composer.data_gap(unnamed))
+            cards.append(self.composer.data_gap({name: situation.facts.reason(name) for name in unnamed}))
         outcome = ("partial" if hanging else "complete") + (" with cards" if shown else " without cards")
         response = CDSResponse(cards=tuple(cards), extension=self._extension(hanging, situation.facts))
         return Decision(response, tuple(records), outcome, tuple(sorted(hanging)), evaluations)
@@ -115,14 +161,15 @@ class Decider:
                 hanging |= evaluation.missing
         return frozenset(name for name in hanging if facts.needs.get(name) is not NeedState.NOT_ASKED)
 
-    def _missing_keys(self, gaps: frozenset[str], facts: PatientFacts) -> list[str]:
+    def _missing_keys(self, gaps: frozenset[str], facts: PatientFacts) -> dict[str, str]:
+        """The keys that could not be had, each with the reason."""
         needs = self.knowledge.vocabulary.needs
         not_had = _not_had(gaps, facts)
-        return [
-            need.key
+        return {
+            need.key: facts.reason(name) or GapReason.NOT_SENT
             for name, need in needs.items()
             if name in not_had or ("patient" in need.shows and facts.subject is None)
-        ]
+        }
 
     def _extension(self, gaps: frozenset[str], facts: PatientFacts) -> dict[str, object] | None:
         """What a machine may want to know: gaps by key and state, and resources that were not understood."""
@@ -130,9 +177,7 @@ class Decider:
         extension: dict[str, object] = {}
         if gaps:
             extension[f"{EXTENSION}.data-gaps"] = [
-                {"key": need.key, "state": _state_in_words(facts.needs.get(name, NeedState.ABSENT))}
-                for name, need in needs.items()
-                if name in gaps
+                {"key": need.key, **_state_in_words(name, facts)} for name, need in needs.items() if name in gaps
             ]
         if facts.reading.invalid:
             extension[f"{EXTENSION}.not-understood"] = dict(facts.reading.invalid)
@@ -144,9 +189,12 @@ def _not_had(needs: frozenset[str], facts: PatientFacts) -> frozenset[str]:
     return frozenset(name for name in needs if not facts.needs.get(name, NeedState.ABSENT).was_had)
 
 
-def _state_in_words(state: NeedState) -> str:
-    """A need on which an answer hangs although it was read holds something that is not clear."""
-    return "unclear" if state.proves_absence else state.value
+def _state_in_words(name: str, facts: PatientFacts) -> dict[str, str]:
+    """State and reason of a need. One on which an answer hangs although it was read holds something not clear."""
+    state, reason = facts.needs.get(name, NeedState.ABSENT), facts.reason(name)
+    if state.proves_absence or reason is None:
+        return {"state": "unclear"}
+    return {"state": state.value, "reason": reason.value}
 
 
 def _in_effect(recommendation: Recommendation, today: dt.date) -> bool:

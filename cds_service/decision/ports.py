@@ -19,11 +19,40 @@ from cds_service.hooks.contexts import HookContext
 from cds_service.hooks.request import CDSRequest
 
 
-class FactsReader(Protocol):
-    """Turns what a call brings into facts. Does not fetch, and never answers for another patient."""
+class PatientRecord(Protocol):
+    """What is had of one patient's record in one call. Never answers for another patient."""
 
-    def read(self, request: CDSRequest, context: HookContext, now: Now) -> PatientFacts:
-        """The facts of one call. Raises RequestError: a foreign patient, or too much."""
+    @property
+    def size(self) -> int:
+        """How many bytes it was read from."""
+        ...
+
+    def facts(self) -> PatientFacts:
+        """The facts of what is there so far. Raises RequestError: a foreign patient in the request."""
+        ...
+
+    async def fetch(self, needs: frozenset[str]) -> bool:
+        """Ask for what of these needs was not asked yet, within the call's time; False if nothing is left to ask.
+
+        Need not wait for every answer. Never raises for what the other side does: a query that fails leaves its need
+        open, with the reason.
+        """
+        ...
+
+    async def wait(self) -> bool:
+        """Wait for the answers that are still to come; False if there are none."""
+        ...
+
+    def stop(self) -> None:
+        """Wait for no answer any more."""
+        ...
+
+
+class Records(Protocol):
+    """Opens what a call brings of its patient's record."""
+
+    def open(self, request: CDSRequest, context: HookContext, now: Now, until: float = 0.0) -> PatientRecord:
+        """The record, which can be asked for more until a time of the event loop's clock. Raises RequestError."""
         ...
 
 

@@ -71,6 +71,7 @@ class Answer:
     self_url: str | None = None
     total: int = 0
     broken: int = 0
+    size: int = 0
 
     @classmethod
     def failed(cls, reason: GapReason) -> Answer:
@@ -83,6 +84,10 @@ class Answer:
         self.items, self.broken, self.has_more = [], 0, False
         self.failure, self.reason = NeedState.FAILED, reason
 
+    def page_to_follow(self) -> Answer | None:
+        """What stands for this answer where only the pages behind it are wanted; None where there are none."""
+        return Answer(is_bundle=True, has_more=True, next_url=self.next_url) if self.next_url else None
+
     def cut_short(self, reason: GapReason) -> None:
         """What came counts; the rest could not be had."""
         self.has_more, self.reason = True, reason
@@ -92,6 +97,7 @@ class Answer:
         self.items += page.items
         self.broken += page.broken
         self.total = max(self.total, page.total)
+        self.size += page.size
         self.failure = self.failure or page.failure
         self.reason = self.reason or page.reason
         self.has_more, self.next_url = page.has_more, page.next_url

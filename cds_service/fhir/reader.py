@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from cds_service.domain.facts import Fact, GapReason, NeedState, PatientFacts, Subject
-from cds_service.domain.queries import Queries
+from cds_service.domain.queries import Queries, Query
 from cds_service.domain.times import Now
 from cds_service.domain.truth import MET, NOT_MET, UNKNOWN
 from cds_service.domain.vocabulary import Vocabulary
+from cds_service.errors import InvalidRequestError
 from cds_service.fhir import shapes
+from cds_service.fhir.bundles import Answer
 from cds_service.fhir.chart import Chart
 from cds_service.fhir.concepts import ConceptReader
 from cds_service.fhir.conditions import read_condition
@@ -21,10 +24,18 @@ from cds_service.fhir.events import read_dose, read_procedure, read_report
 from cds_service.fhir.intake import Intake
 from cds_service.fhir.observations import read_observation
 from cds_service.fhir.orders import read_request
+from cds_service.fhir.questions import Question
 from cds_service.fhir.references import Server, record_id
 from cds_service.hooks.contexts import HookContext, OrderSignContext
+from cds_service.hooks.prefetch import fill
 from cds_service.hooks.request import CDSRequest
 
+if TYPE_CHECKING:  # reading takes no HTTP client
+    from cds_service.fhir.client.fhir_client import FHIRClient
+    from cds_service.fhir.client.session import Asked, Session
+
+_MOST_REFERENCES: Final = 20
+_PRODUCTS: Final = frozenset(("Device", "Medication"))
 _Reader = Callable[[Any, Chart], Iterator[Fact]]
 
 # in this order: devices come last, since a use statement may speak for one
@@ -46,8 +57,16 @@ _READERS: Final[Mapping[type[shapes.Record], _Reader]] = {
 class RecordReader:
     """Reads the facts out of a call's data. Built once; calls do not know of each other."""
 
-    def __init__(self, vocabulary: Vocabulary, queries: Queries, zone: dt.tzinfo, max_resources: int) -> None:
-        """``queries`` tells under which prefetch keys the data of each need comes."""
+    def __init__(
+        self,
+        vocabulary: Vocabulary,
+        queries: Queries,
+        zone: dt.tzinfo,
+        max_resources: int,
+        fhir_client: FHIRClient | None = None,
+    ) -> None:
+        """``queries`` tells under which prefetch keys the data of each need comes. Without a client none is fetched."""
+        self.fhir_client = fhir_client
         self.vocabulary = vocabulary
         self.queries = queries
         self.codes = ConceptReader(vocabulary)
@@ -60,9 +79,15 @@ class RecordReader:
             if shape is not shapes.MedicationStatement or shape.__name__ in asked
         }
 
-    def open(self, request: CDSRequest, context: HookContext, now: Now) -> PatientRecord:
-        """What this call brings of its patient's record. Raises TooLargeError."""
-        return PatientRecord(self, request, context, now)
+    def open(self, request: CDSRequest, context: HookContext, now: Now, until: float = 0.0) -> PatientRecord:
+        """What this call brings of its patient's record, and its server to ask for more ``until`` a time of the loop.
+
+        Raises TooLargeError, and InvalidRequestError where the server's token is for another patient.
+        """
+        granted = request.fhir_authorization
+        if granted and granted.patient and granted.patient != context.patient_id:
+            raise InvalidRequestError("fhirAuthorization.patient", "is another patient than context.patientId")
+        return PatientRecord(self, request, context, now, until)
 
     def read(self, request: CDSRequest, context: HookContext, now: Now) -> PatientFacts:
         """The facts of what this call brings. Raises ForeignPatientError, and TooLargeError."""
@@ -72,9 +97,15 @@ class RecordReader:
 class PatientRecord:
     """What is had of one patient's record in one call: what the call brought, and what was fetched since."""
 
-    def __init__(self, reader: RecordReader, request: CDSRequest, context: HookContext, now: Now) -> None:
+    def __init__(self, reader: RecordReader, request: CDSRequest, context: HookContext, now: Now, until: float) -> None:
         """``reader`` has what is the same for all calls."""
         self._reader = reader
+        self._request = request
+        self._until = until
+        self._session: Session | None = None
+        self._asked_for: set[str] = set()
+        self._awaited: dict[asyncio.Task[Answer], Question] = {}
+        self._unresolved: dict[str, str] = {}
         self._context = context
         self._now = now
         self._server = Server(request.fhir_server)
@@ -103,9 +134,76 @@ class PatientRecord:
             chart.count_invalid(orphan.kind)
         chart.reading.resources = intake.resources
         chart.reading.doubtful = sum(fact.doubtful for fact in facts)
+        self._unresolved = chart.unresolved
         needs, reasons = self._needs(subject)
         self._mark_partial(needs, chart, {id(orphan) for orphan in unused})
         return PatientFacts(subject, facts, needs, chart.reading, reasons)
+
+    @property
+    def asked(self) -> list[Asked]:
+        """What was asked of the FHIR server, and what became of it."""
+        return self._session.asked if self._session else []
+
+    async def fetch(self, needs: frozenset[str]) -> bool:
+        """Ask the FHIR server for what of these needs was not asked yet; False if nothing is left to ask.
+
+        Waits until all is there or half of the call's time is gone, so that one slow answer does not keep the rest of
+        the questions from being asked.
+        """
+        client = self._reader.fhir_client
+        questions = [*self._questions(needs), *self._references(needs)] if client else []
+        if not client or not questions or self._request.fhir_server is None:
+            return False
+        if self._session is None:
+            self._session = await client.session(self._request, self._context.patient_id, self._until)
+        for question in questions:
+            self._asked_for.add(question.query.key)
+            self._awaited[asyncio.create_task(self._session.answer(question))] = question
+        left = self._until - asyncio.get_running_loop().time()
+        await asyncio.wait(self._awaited, timeout=max(left / 2, 0))
+        self._take()
+        return True
+
+    async def wait(self) -> bool:
+        """Wait for the answers that are still to come; False if there are none."""
+        if not self._awaited:
+            return False
+        await asyncio.wait(self._awaited)
+        self._take()
+        return True
+
+    def stop(self) -> None:
+        """Wait for no answer any more."""
+        for task in self._awaited:
+            task.cancel()
+
+    def _take(self) -> None:
+        """Take in the answers that have come. They wait until then: a judgement may be under way beside the loop."""
+        for task in [task for task in self._awaited if task.done()]:
+            question, answer = self._awaited.pop(task), task.result()
+            self._intake.add(question.query.key, answer, continues=question.after is not None)
+            self.size += answer.size
+
+    def _questions(self, needs: frozenset[str]) -> Iterator[Question]:
+        """What prefetch did not answer. An error that the client reports there is not asked for again (PFD-4)."""
+        for query in self._reader.queries.of(self._request.hook, needs):
+            sent = self._intake.answers.get(query.key)
+            if query.key in self._asked_for:
+                continue
+            if sent is not None and (sent.said_so or sent.state(query.resource).proves_absence):
+                continue
+            text = fill(query.template, self._context.token_values)
+            yield Question(query, text, sent.page_to_follow() if sent else None)
+
+    def _references(self, needs: frozenset[str]) -> Iterator[Question]:
+        """The devices and medicines to which records of these needs point, and which did not come."""
+        wanted = {need.resource: name for name, need in self._reader.vocabulary.needs.items() if name in needs}
+        room = _MOST_REFERENCES - sum("/" in key for key in self._asked_for)
+        for reference, holder in self._unresolved.items():
+            kind = reference.partition("/")[0]
+            if room > 0 and holder in wanted and kind in _PRODUCTS and reference not in self._asked_for:
+                room -= 1
+                yield Question(Query(wanted[holder], reference, kind, f"{kind}/id"), reference)
 
     def _mark_partial(self, needs: dict[str, NeedState], chart: Chart, unused: set[int]) -> None:
         """A need whose answer holds something that could not be used proves no absence."""
@@ -149,6 +247,7 @@ class PatientRecord:
             parts = [self._intake.state(key, need.resource) for key in keys]
             states[name], reason = _worst(parts) if parts else (self._unasked(name), None)
             if need.resource == "Patient" and states[name].was_had:
+                reason = GapReason.UNREADABLE if states[name] is NeedState.PRESENT else GapReason.NOT_SENT
                 states[name] = NeedState.FAILED
             if reason is not None:
                 reasons[name] = reason

@@ -28,9 +28,7 @@ def asked_at(hook: str, recommendations: Iterable[Recommendation], concerns: Cri
     needed: set[str] = set()
     findings: set[str] = set()
     for criterion in every([*criteria, *(c for r in spoken for m in moments_of(r) for c in inside(m))]):
-        needed |= getattr(criterion, "needs", frozenset())
-        if isinstance(criterion, run.Latest | run.Records) and criterion.ends:
-            needed |= criterion.ends.needs
+        needed |= _needs_of(criterion)
         if isinstance(criterion, run.Latest | run.Falling) or (
             isinstance(criterion, run.Records) and criterion.kind is Kind.FINDING
         ):
@@ -58,6 +56,20 @@ def criteria_of_words(recommendation: Recommendation) -> Iterator[Criterion]:
         if suggestion.when:
             yield suggestion.when
         yield from (a.reason for a in suggestion.actions if a.reason)
+
+
+def needs_of_words(recommendation: Recommendation) -> frozenset[str]:
+    """The needs that only decide what a card says and offers, and how urgent it is, once it stands."""
+    deciding = [*criteria_of_words(recommendation), *(c for _, c in recommendation.raised_when)]
+    moments = (c for moment in moments_of(recommendation) for c in inside(moment))
+    return frozenset().union(*(_needs_of(criterion) for criterion in every([*deciding, *moments])))
+
+
+def _needs_of(criterion: Criterion) -> frozenset[str]:
+    """The needs of one criterion, and of the ends of conditions that its records are compared with."""
+    needs: frozenset[str] = getattr(criterion, "needs", frozenset())
+    ends = criterion.ends if isinstance(criterion, run.Latest | run.Records) else None
+    return needs | ends.needs if ends else needs
 
 
 def moments_of(recommendation: Recommendation) -> Iterator[Moment]:

@@ -18,7 +18,9 @@ _NOTHING: frozenset[str] = frozenset()
 
 
 def names_patient(template: str, resource: str) -> bool:
-    """Whether a template reads this patient, or searches for this type of resource and names the patient."""
+    """Whether a template reads this patient, or searches for this type of resource and names the patient only."""
+    if "{{" in template.replace(THIS_PATIENT, ""):
+        return False
     if template == f"{resource}/{THIS_PATIENT}":
         return resource == "Patient"
     kind, _, query = template.partition("?")

@@ -163,23 +163,24 @@ BROKEN_USE = {"resourceType": "DeviceUseStatement", "id": "du-1", "subject": SUB
 
 @pytest.mark.norm("PFD-1", "PFD-4", "PFD-5", "PFD-6", "PFD-7", "PRE-2")
 @pytest.mark.parametrize(
-    ("value", "state"),
+    ("value", "state", "reason", "words"),
     [
-        pytest.param(..., "absent", id="absent"),
-        pytest.param(ERROR, "failed", id="an error"),
-        pytest.param(bundle(ERROR), "failed", id="an error inside a bundle"),
-        pytest.param(FORBIDDEN, "denied", id="no right"),
-        pytest.param(PAGED, "truncated", id="a page with more behind it"),
-        pytest.param(bundle(BROKEN_USE), "partial", id="one that cannot be understood"),
+        pytest.param(..., "absent", "not sent", "did not send it", id="absent"),
+        pytest.param(ERROR, "failed", "server error", "reported an error", id="an error"),
+        pytest.param(bundle(ERROR), "failed", "server error", "reported an error", id="an error inside a bundle"),
+        pytest.param(FORBIDDEN, "denied", "denied", "does not allow", id="no right"),
+        pytest.param(PAGED, "truncated", "incomplete", "only a part of it came", id="a page with more behind it"),
+        pytest.param(bundle(BROKEN_USE), "partial", "unreadable", "not be understood", id="one not understood"),
     ],
 )
-def test_a_gap_card_names_what_could_not_be_read_when_the_call_concerns_us(client, value, state):
+def test_a_gap_card_names_what_could_not_be_read_when_the_call_concerns_us(client, value, state, reason, words):
     made = call("order-sign", foot_drop(), drafts=[orthosis()])
     made["prefetch"] = {k: v for k, v in (made["prefetch"] | {"deviceUse": value}).items() if v is not ...}
     answer = client.fire(made)
     assert codes(answer)[-1] == "data-gap"
-    assert "devices in use" in cards(answer)[-1]["detail"]
-    assert answer.json()["extension"][f"{EXTENSION}.data-gaps"] == [{"key": "deviceUse", "state": state}]
+    assert re.search(rf"- \*\*devices in use\*\*: .*{words}", cards(answer)[-1]["detail"])
+    gaps = answer.json()["extension"][f"{EXTENSION}.data-gaps"]
+    assert gaps == [{"key": "deviceUse", "state": state, "reason": reason}]
 
 
 def test_a_problem_that_may_be_a_foot_drop_is_named_as_unclear_and_not_refused(client):
@@ -193,7 +194,9 @@ def test_a_problem_that_cannot_be_understood_leaves_the_answer_open_and_is_not_r
     broken = condition("E11.9", name="c-2") | {"code": 7}
     answer = client.fire(call("patient-view", condition("E11.9", "Type 2 diabetes mellitus"), broken))
     assert (answer.status_code, answer.json()["cards"]) == (200, [])
-    assert {"key": "conditions", "state": "partial"} in answer.json()["extension"][f"{EXTENSION}.data-gaps"]
+    assert {"key": "conditions", "state": "partial", "reason": "unreadable"} in answer.json()["extension"][
+        f"{EXTENSION}.data-gaps"
+    ]
 
 
 def test_a_refusal_names_what_could_not_be_had_and_not_what_came_unclear(client):

@@ -110,7 +110,7 @@ def test_one_gap_card_names_what_no_card_names_when_the_call_concerns_us():
     assert "suggestions" not in gap
     assert answered.codes[-1] == "data-gap"
     assert answered.decision.outcome.startswith("partial")
-    assert answered.wire["extension"][GAPS] == [{"key": "deviceUse", "state": "absent"}]
+    assert answered.wire["extension"][GAPS] == [{"key": "deviceUse", "state": "absent", "reason": "not sent"}]
 
 
 def test_there_is_no_gap_card_when_a_card_names_what_was_not_read():
@@ -158,7 +158,7 @@ def _shown(answered):
 def test_the_gap_is_for_machines_only_when_nothing_known_concerns_us():
     answered = fire("given: [{condition: diabetes mellitus, onset: 900 days ago}]\nnot read: [findings]")
     assert answered.cards == []
-    assert {"key": "observations", "state": "absent"} in answered.wire["extension"][GAPS]
+    assert {"key": "observations", "state": "absent", "reason": "not sent"} in answered.wire["extension"][GAPS]
     assert "findings" in answered.decision.gaps, "the ledger keeps it"
 
 
@@ -210,12 +210,20 @@ def test_the_card_itself_says_what_was_not_asked():
     assert "devices in use" in card.detail
 
 
-@pytest.mark.parametrize("state", [NeedState.FAILED, NeedState.DENIED, NeedState.TRUNCATED, NeedState.ABSENT])
-def test_any_other_missing_state_is_a_gap(state):
+@pytest.mark.parametrize(
+    ("state", "reason"),
+    [
+        (NeedState.FAILED, "server error"),
+        (NeedState.DENIED, "denied"),
+        (NeedState.TRUNCATED, "incomplete"),
+        (NeedState.ABSENT, "not sent"),
+    ],
+)
+def test_any_other_missing_state_is_a_gap(state, reason):
     context, situation = read(request_of(SECOND_ORTHOSIS))
     situation.facts.needs = dict(situation.facts.needs) | {"device use": state}
     decision = runner().attempt.decider.decide(context, situation)
-    assert decision.response.extension[GAPS] == [{"key": "deviceUse", "state": state.value}]
+    assert decision.response.extension[GAPS] == [{"key": "deviceUse", "state": state.value, "reason": reason}]
 
 
 # ---- folding

@@ -49,6 +49,8 @@ def _ask(app, body):
 def _default(field) -> str:
     if field.default is PydanticUndefined:
         return "built in"
+    if field.default is None:
+        return "empty"
     value = str(field.default).lower() if isinstance(field.default, bool) else str(field.default)
     return f"`{value}`" if value else "empty"
 

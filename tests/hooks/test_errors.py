@@ -42,9 +42,9 @@ def test_an_invalid_request_names_the_member_and_the_problem():
 
 @pytest.mark.norm("PFD-8")
 def test_a_failed_precondition_names_its_prefetch_keys():
-    error = errors.PreconditionError(["patient", "conditions"])
+    error = errors.PreconditionError({"patient": "late", "conditions": "not sent"})
     assert error.keys == ("patient", "conditions")
-    assert str(error).endswith("patient, conditions")
+    assert str(error).endswith("patient (late), conditions (not sent)")
 
 
 def test_a_knowledge_error_says_where_and_what_would_be_right():

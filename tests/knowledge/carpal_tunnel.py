@@ -91,6 +91,19 @@ FILES = {
         review grace: encounter window
         data gap card: {title: Gaps, summary: Something was not read., detail: "Not read: {missing}."}
         folded card: {title: More, summary: "{count} more", detail: "{cards}"}
+        gap reasons:
+          not sent: not sent
+          late: late
+          denied: denied
+          out of scope: out of scope
+          not offered: not offered
+          server error: server error
+          unreadable: unreadable
+          incomplete: incomplete
+          too much: too much
+          other patient: other patient
+          unsafe: unsafe
+          server not allowed: server not allowed
         not read: "Not read: {missing}."
         unclear: "Not clear: {unclear}."
         evidence line: "{strength} {citations}"

@@ -19,7 +19,12 @@ SINGLE = {
     "evidence.yaml": "evidence",
     "code_systems/systems.yaml": "code_systems",
 }
-FOLDERS = {"recommendations": "recommendation", "value_sets": "value_set", "cases": "cases"}
+FOLDERS = {
+    "recommendations": "recommendation",
+    "value_sets": "value_set",
+    "ehr_profiles": "ehr_profiles",
+    "cases": "cases",
+}
 
 
 def as_json(value):

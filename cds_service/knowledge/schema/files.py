@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, field_validator
 
+from cds_service.domain.facts import GapReason
 from cds_service.knowledge.schema.codes import CodingEntry
 from cds_service.knowledge.schema.criteria import Criteria
 from cds_service.knowledge.schema.entry import Entry, HookName, Name, Sentence, listed
@@ -144,8 +145,17 @@ class ServicesFile(Entry):
     concerns_us: Criteria
     review_grace: Name
     data_gap_card: GapCardEntry
+    gap_reasons: dict[GapReason, Sentence]
     folded_card: GapCardEntry
     unclear: Sentence
     not_read: Sentence
     evidence_line: Sentence
     draft_notice: Sentence
+
+    @field_validator("gap_reasons")
+    @classmethod
+    def _every_reason(cls, reasons: dict[GapReason, str]) -> dict[GapReason, str]:
+        missing = ", ".join(reason.value for reason in GapReason if reason not in reasons)
+        if missing:
+            raise ValueError(f"say in words also: {missing}")
+        return reasons

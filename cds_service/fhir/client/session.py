@@ -1,0 +1,64 @@
+"""The FHIR server within one call: asked side by side for what a round of the decision wants, until the deadline."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+from typing import Final
+
+from cds_service.domain.facts import GapReason
+from cds_service.fhir.bundles import Answer
+from cds_service.fhir.client.scopes import Right, Scopes
+from cds_service.fhir.client.search import Connection, follow, found, read, search
+from cds_service.fhir.questions import Question
+
+_AT_ONCE: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What one query came to: for the log, the metrics and ``cds-service try``. Holds nothing of the patient."""
+
+    need: str
+    template: str
+    seconds: float
+    resources: int
+    reason: GapReason | None
+
+
+@dataclass(slots=True)
+class Session:
+    """What a call may ask of its FHIR server. ``connection`` is None where the server may not be asked at all."""
+
+    connection: Connection | None
+    scopes: Scopes | None
+    asked: list[Asked] = field(default_factory=list)
+    _slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_AT_ONCE))
+
+    async def answer(self, question: Question) -> Answer:
+        """The answer to a question, or why there is none; a few questions are asked at the same time."""
+        connection = self.connection
+        if connection is None:
+            return Answer.failed(GapReason.SERVER_NOT_ALLOWED)
+        query = question.query
+        right = self.scopes.right(query.resource, search=not query.is_read) if self.scopes else Right.ALL
+        if right is Right.NONE:
+            return Answer.failed(GapReason.OUT_OF_SCOPE)
+        started = time.perf_counter()
+        async with self._slots:
+            answer = await _put(question, connection)
+        if right is Right.SOME and answer.failure is None:
+            answer.cut_short(GapReason.OUT_OF_SCOPE)
+        elapsed = time.perf_counter() - started
+        self.asked.append(Asked(query.need, query.template, elapsed, found(answer), answer.reason))
+        return answer
+
+
+async def _put(question: Question, connection: Connection) -> Answer:
+    """Ask the server."""
+    if question.after is not None:
+        return await follow(connection, question.after)
+    if question.query.is_read:
+        return await read(connection, question.text, question.query.resource)
+    return await search(connection, question.text, question.query.resource)
