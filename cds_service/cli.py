@@ -6,16 +6,21 @@ import argparse
 import datetime as dt
 import json
 import logging
+import os
 import sys
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cds_service.errors import FootDropError, InvalidKnowledgeError, KnowledgeError, RequestError
 from cds_service.knowledge.loader import load_knowledge
 from cds_service.settings import Settings, read_settings
 from cds_service.web.pages import NOT_APPROVED
 
+if TYPE_CHECKING:
+    from cds_service.authoring.trying import Attempt, Tried
+
+TOKEN = "FHIR_ACCESS_TOKEN"  # noqa: S105  # the name of a variable
 DEFAULT_BASE_URL = "https://foot-drop-cds.example.org/fhir"
 
 
@@ -51,8 +56,17 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("--on", type=dt.date.fromisoformat, metavar="DATE", help="the day of the check; default: today")
     check.set_defaults(command=_check)
 
-    attempt = commands.add_parser("try", help="fire a hook at a file of patient data and show the cards")
-    attempt.add_argument("patient", type=Path, metavar="PATIENT.json", help="a Bundle with the Patient and the record")
+    attempt = commands.add_parser(
+        "try", help="fire a hook at a file of patient data, or at a FHIR server, and show the cards"
+    )
+    attempt.add_argument(
+        "record", type=Path, nargs="?", metavar="PATIENT.json", help="a Bundle with the Patient and the record"
+    )
+    attempt.add_argument("--fhir-server", metavar="URL", help="ask this FHIR server instead, and show what was asked")
+    attempt.add_argument("--patient", metavar="ID", help="the id of the Patient there")
+    attempt.add_argument(
+        "--token-file", type=Path, metavar="FILE", help=f"the bearer token for it; default: the variable {TOKEN}"
+    )
     attempt.add_argument("--hook", default="patient-view", help="default: patient-view")
     attempt.add_argument("--draft", type=Path, metavar="ORDERS.json", help="a Bundle of draft orders, or one order")
     attempt.add_argument("--at", help="evaluation time (ISO 8601 with zone); default: now")
@@ -133,9 +147,15 @@ def _try(options: argparse.Namespace, settings: Settings) -> int:
         raise FootDropError(f"--at {options.at}: write a time as 2026-06-15T12:00+02:00") from error
     if at.tzinfo is None:
         at = at.replace(tzinfo=settings.zone)
+    if bool(options.record) == bool(options.fhir_server) or bool(options.fhir_server) != bool(options.patient):
+        raise FootDropError("say what to try: PATIENT.json, or --fhir-server URL with --patient ID")
     attempt = Attempt(settings, load_knowledge(settings.cards_dir), at)
+    draft = _read(options.draft) if options.draft else None
     try:
-        decision = attempt.fire(_read(options.patient), options.hook, _read(options.draft) if options.draft else None)
+        if options.fhir_server:
+            decision = _ask(options, settings, attempt, draft)
+        else:
+            decision = attempt.fire(_read(options.record), options.hook, draft)
         if options.json:
             print(json.dumps(decision.as_json(), indent=2, ensure_ascii=False))
         else:
@@ -146,6 +166,20 @@ def _try(options: argparse.Namespace, settings: Settings) -> int:
         print(f"refused: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def _ask(options: argparse.Namespace, settings: Settings, attempt: Attempt, draft: dict[str, Any] | None) -> Tried:
+    from cds_service.authoring.asking import LiveServer, show_asked
+
+    try:
+        token = options.token_file.read_text(encoding="ascii") if options.token_file else os.environ.get(TOKEN, "")
+    except UnicodeDecodeError:
+        raise FootDropError(f"{options.token_file} holds no token") from None
+    server = LiveServer(options.fhir_server, options.patient, token.strip())
+    try:
+        return server.fire(settings, attempt, options.hook, draft)
+    finally:
+        print(show_asked(server.asked), file=sys.stderr)
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -29,7 +29,7 @@ from cds_service.hooks.response import CDSResponse, encode
 from cds_service.knowledge.knowledge import Knowledge
 from cds_service.settings import Settings
 
-_USER = "Practitioner/example"
+USER = "Practitioner/example"
 ENCOUNTER = "example-encounter"
 
 
@@ -76,30 +76,33 @@ class Attempt:
         hook: str,
         drafts: list[dict[str, Any]],
         *,
-        user: str = _USER,
+        user: str = USER,
         unread: Iterable[str] = (),
     ) -> dict[str, Any]:
         """The request of such a call. ``unread`` names needs that the EHR does not send."""
-        if hook not in self.knowledge.prefetch:
-            known = ", ".join(self.knowledge.prefetch)
-            raise FootDropError(f"no service for the hook {hook!r}; there are {known}")
         patient = next((r for r in resources if r.get("resourceType") == "Patient"), None)
         if patient is None:
             raise FootDropError("the record has no Patient")
         encounter = next((r.get("id") for r in resources if r.get("resourceType") == "Encounter"), ENCOUNTER)
         context: dict[str, Any] = {"userId": user, "patientId": patient.get("id", ""), "encounterId": encounter}
+        conditions = [r for r in resources if r.get("resourceType") == "Condition"]
+        made = self.call(hook, context, drafts, conditions)
+        return made | {"prefetch": self._prefetch(resources, hook, patient, frozenset(unread))}
+
+    def call(
+        self, hook: str, context: dict[str, Any], drafts: list[dict[str, Any]], conditions: list[dict[str, Any]]
+    ) -> dict[str, Any]:
+        """A call without any data but that of its hook's own context."""
+        if hook not in self.knowledge.prefetch:
+            known = ", ".join(self.knowledge.prefetch)
+            raise FootDropError(f"no service for the hook {hook!r}; there are {known}")
         if hook.startswith("order-"):
-            context["draftOrders"] = _collection(drafts)
+            context = context | {"draftOrders": _collection(drafts)}
         if hook == "order-select":
-            context["selections"] = [f"{d['resourceType']}/{d.get('id', '')}" for d in drafts]
+            context = context | {"selections": [f"{d['resourceType']}/{d.get('id', '')}" for d in drafts]}
         if hook == "problem-list-item-create":
-            context["conditions"] = _collection([r for r in resources if r.get("resourceType") == "Condition"])
-        return {
-            "hook": hook,
-            "hookInstance": str(uuid.uuid4()),
-            "context": context,
-            "prefetch": self._prefetch(resources, hook, patient, frozenset(unread)),
-        }
+            context = context | {"conditions": _collection(conditions)}
+        return {"hook": hook, "hookInstance": str(uuid.uuid4()), "context": context}
 
     def _prefetch(
         self, resources: list[dict[str, Any]], hook: str, patient: dict[str, Any], unread: frozenset[str]

@@ -18,9 +18,11 @@ class Side(IntFlag):
 
 
 _WORDS = ("side not stated", "right", "left", "right and left")
+# a table, since a flag's `&` makes a flag each time and this is asked of every record
+_SAME = tuple(tuple(not one or not other or bool(one & other) for other in range(4)) for one in range(4))
 SIDES_BY_NAME = {"right": Side.RIGHT, "left": Side.LEFT, "both": Side.BOTH}
 
 
 def same_side(one: int, other: int) -> bool:
     """Whether two records may be about the same side: they overlap, or one does not say."""
-    return not one or not other or bool(one & other)
+    return _SAME[one][other]

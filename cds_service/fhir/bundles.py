@@ -88,6 +88,12 @@ class Answer:
         """What stands for this answer where only the pages behind it are wanted; None where there are none."""
         return Answer(is_bundle=True, has_more=True, next_url=self.next_url) if self.next_url else None
 
+    def keep(self, most: int) -> None:
+        """Use no more than this many of its resources."""
+        if len(self.items) > most:
+            self.items = self.items[:most]
+            self.cut_short(GapReason.TOO_MUCH)
+
     def cut_short(self, reason: GapReason) -> None:
         """What came counts; the rest could not be had."""
         self.has_more, self.reason = True, reason

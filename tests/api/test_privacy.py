@@ -6,6 +6,7 @@ import logging
 import pytest
 
 from tests.api.world import ICD, PATIENT, bundle, call, every_hook, foot_drop, path_of, patient, prefetch, with_context
+from tests.fhir_server.fault import FaultServer
 
 MARK = "ZZMARK"
 TOKEN = f"{MARK}-access-token"
@@ -14,7 +15,7 @@ ADDRESS = f"https://{MARK}.example/fhir".lower()
 
 def logged(caplog):
     """Every line as a log file would hold it, but for those of the test's own HTTP client."""
-    ours = [record for record in caplog.records if not record.name.startswith(("httpx", "httpcore"))]
+    ours = [record for record in caplog.records if not record.name.startswith("httpx")]
     return "\n".join(logging.Formatter("%(name)s %(levelname)s %(message)s").format(record) for record in ours)
 
 
@@ -73,6 +74,23 @@ def test_no_log_line_and_no_refusal_repeats_what_was_sent(client, caplog, capfd,
         assert MARK.lower() not in answer.text.lower()
     if name == "answered":
         assert "patient-view: complete with cards" in logged(caplog)
+
+
+@pytest.mark.norm("FHA-9")
+@pytest.mark.parametrize(
+    "fault",
+    [None, "403", "500 HTML", "redirect to another host", "next to another host", "another patient's data", "reset"],
+)
+def test_no_log_line_repeats_what_was_fetched_or_the_token(client, caplog, capfd, fault):
+    caplog.set_level("DEBUG")
+    made = marked()
+    person, record = made["prefetch"]["patient"], made["prefetch"]["conditions"]["entry"][0]["resource"]
+    with FaultServer([person, record], faults={"Condition": fault} if fault else {}) as server:
+        answer = client.fire(made | {"fhirServer": server.base, "prefetch": {}})
+        assert {asked.headers["authorization"] for asked in server.asked} == {f"Bearer {TOKEN}"}
+    assert answer.status_code in (200, 412)
+    assert MARK.lower() not in (logged(caplog) + "".join(capfd.readouterr())).lower()
+    assert fault is None or MARK not in answer.text
 
 
 def test_no_log_line_repeats_a_path(client, caplog):

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from cds_service.domain.facts import Certainty, Condition, Device, Fact, Finding, Kind, Order, Priority, Refusal, Stage
 from cds_service.domain.sides import Side, same_side
 from cds_service.domain.situation import Moment, Situation
-from cds_service.domain.times import Window, before, since
+from cds_service.domain.times import When, Window, before, since
 from cds_service.domain.truth import MET, NOT_MET, UNKNOWN, Truth
 
 Test = Callable[[Fact, Situation], Truth]
@@ -32,13 +32,42 @@ class Ends(NamedTuple):
     needs: frozenset[str]
 
 
-def is_newer_than_end(finding: Fact, side: Side, ends: Ends, situation: Situation) -> Truth:
-    """Whether the finding is of a later day than every end of these conditions on that side, also one not read."""
+class LastEnd(NamedTuple):
+    """The last of some ends on one side: ``when`` its first and last possible day.
+
+    ``truth`` is what may at best be said of a later day: unknown where an end has no date or may not have been read.
+    """
+
+    when: When | None
+    truth: Truth
+
+    def is_before(self, when: When | None) -> Truth:
+        """Whether it lies on an earlier day: then every one of the ends does."""
+        return min(self.truth, before(self.when, when)) if self.when else self.truth
+
+
+def last_end(side: Side, ends: Ends, situation: Situation) -> LastEnd:
+    """The last end of these conditions on a side; worked out once a call."""
+    key = ("last end", side, id(ends))
+    kept = situation.kept.get(key)
+    if not isinstance(kept, LastEnd):
+        kept = situation.kept[key] = _last_end(side, ends, situation)
+    return kept
+
+
+def _last_end(side: Side, ends: Ends, situation: Situation) -> LastEnd:
     truth = UNKNOWN if situation.facts.missing(ends.needs) else MET
-    for fact in situation.facts.of(Kind.CONDITION, ends.concepts):
-        if isinstance(fact, Condition) and same_side(fact.side, side) and fact.active is not MET:
-            truth = min(truth, before(fact.ended, finding.when))
-    return truth
+    ended = [
+        fact.ended
+        for fact in situation.facts.of(Kind.CONDITION, ends.concepts)
+        if isinstance(fact, Condition) and fact.active is not MET and same_side(fact.side, side)
+    ]
+    known = [end for end in ended if end is not None]
+    if len(known) < len(ended):
+        truth = UNKNOWN
+    if not known:
+        return LastEnd(None, truth)
+    return LastEnd(When(max(end.earliest for end in known), max(end.latest for end in known)), truth)
 
 
 def is_active(fact: Fact, _: Situation) -> Truth:
@@ -188,7 +217,7 @@ def newer_than_end(ends: Ends) -> Test:
     """The observation is of a later day than every end of these conditions on its side."""
 
     def test(fact: Fact, situation: Situation) -> Truth:
-        return is_newer_than_end(fact, fact.side, ends, situation)
+        return last_end(fact.side, ends, situation).is_before(fact.when)
 
     return test
 

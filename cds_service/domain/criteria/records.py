@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from cds_service.domain.criteria.record_tests import Ends, Test, dated_since, is_newer_than_end, passes
+from cds_service.domain.criteria.record_tests import Ends, LastEnd, Test, dated_since, last_end, passes
 from cds_service.domain.facts import Fact, Finding, Kind
 from cds_service.domain.sides import Side, same_side
 from cds_service.domain.situation import DONT_KNOW, NO, Answer, Criterion, Moment, Situation
@@ -110,17 +110,18 @@ class Latest:
         dated = newest(f for f in findings if same_side(f.side, side))
         if not dated:
             return DONT_KNOW if any(f.when is None and same_side(f.side, side) for f in findings) else NO
-        truths = {self._shown(f, side, situation) for f in dated}
+        end = last_end(side, self.ends, situation) if self.ends else None
+        truths = {self._shown(f, end, situation) for f in dated}
         if len(truths) > 1:
             return Answer(UNKNOWN, dated)
         return Answer(truths.pop(), dated)
 
-    def _shown(self, finding: Finding, side: Side, situation: Situation) -> Truth:
+    def _shown(self, finding: Finding, end: LastEnd | None, situation: Situation) -> Truth:
         truth = self.window.holds(finding.when, situation.now) if self.window else MET
         if self.since:
             truth = min(truth, dated_since(self.since)(finding, situation))
-        if truth is not NOT_MET and self.ends:
-            truth = min(truth, is_newer_than_end(finding, side, self.ends, situation))
+        if end:
+            truth = min(truth, end.is_before(finding.when))
         return truth if truth is NOT_MET else min(truth, passes(finding, self.shows, situation))
 
     def parts(self) -> tuple[Criterion, ...]:

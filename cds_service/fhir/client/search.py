@@ -36,11 +36,12 @@ _LARGE: Final = 256 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much one query may bring, and how long a URL may be before the search is posted."""
+    """How much one query may bring, and all queries of a call; how long a URL may be before the search is posted."""
 
     page_bytes: int = 16 * 1024 * 1024
     pages: int = 50
-    resources: int = 5_000
+    resources: int = 2_000
+    resources_of_call: int = 5_000
     redirects: int = 3
     retries: int = 2
     url: int = 2_000
@@ -78,12 +79,15 @@ class Origin:
             return None
         if segments is None or self._segments is None or segments[: len(self._segments)] != self._segments:
             return None
-        return f"{parts.path}?{parts.query}" if parts.query else parts.path
+        path = parts.path or "/"
+        return f"{path}?{parts.query}" if parts.query else path
 
 
 def _segments(path: str) -> list[str] | None:
     """The parts of a path for comparison: some servers change its case. None where it could mean another path."""
-    parts = []
+    parts: list[str] = []
+    if path.startswith("//"):  # some servers read an authority there
+        return None
     for raw in path.strip("/").split("/"):
         part = unquote(unquote(raw))
         if part.partition(";")[0].strip() in (".", "..") or "/" in part or "\\" in part or not part.isprintable():
@@ -177,8 +181,11 @@ def _seconds(reply: Reply) -> float:
     said = (reply.retry_after or "").strip()
     if said.isdecimal():
         return float(said)
-    parsed = email.utils.parsedate_tz(said)
-    return max(email.utils.mktime_tz(parsed) - time.time(), 0.0) if parsed else -1.0
+    try:
+        parsed = email.utils.parsedate_tz(said)
+        return max(email.utils.mktime_tz(parsed) - time.time(), 0.0) if parsed else -1.0
+    except (ValueError, OverflowError):  # a year that no calendar has
+        return -1.0
 
 
 def _decode(body: bytes) -> Answer:
@@ -265,9 +272,7 @@ async def follow(connection: Connection, first: Answer) -> Answer:
         first.cut_short(GapReason(error.reason))
     except TimeoutError:
         first.cut_short(GapReason.LATE)
-    if _is_much(first, connection.limits):
-        first.items = first.items[: connection.limits.resources]
-        first.cut_short(GapReason.TOO_MUCH)
+    first.keep(connection.limits.resources)
     return first
 
 

@@ -34,6 +34,7 @@ class Session:
     connection: Connection | None
     scopes: Scopes | None
     asked: list[Asked] = field(default_factory=list)
+    _taken: int = 0
     _slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_AT_ONCE))
 
     async def answer(self, question: Question) -> Answer:
@@ -45,9 +46,11 @@ class Session:
         right = self.scopes.right(query.resource, search=not query.is_read) if self.scopes else Right.ALL
         if right is Right.NONE:
             return Answer.failed(GapReason.OUT_OF_SCOPE)
-        started = time.perf_counter()
         async with self._slots:
+            started = time.perf_counter()
             answer = await _put(question, connection)
+        answer.keep(max(connection.limits.resources_of_call - self._taken, 0))
+        self._taken += len(answer.items)
         if right is Right.SOME and answer.failure is None:
             answer.cut_short(GapReason.OUT_OF_SCOPE)
         elapsed = time.perf_counter() - started
