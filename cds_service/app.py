@@ -67,7 +67,6 @@ def create_app(
 
     ``exhibits`` plays the cases for the pages behind the cards; without it those pages show none.
     """
-    logging.getLogger("httpcore").setLevel(logging.WARNING)  # below that it writes addresses and headers
     knowledge = load_knowledge(settings.cards_dir)
     for said in knowledge.reviews(clock().date()):
         _LOG.warning("%s", said)

@@ -162,9 +162,9 @@ class Decider:
         return frozenset(name for name in hanging if facts.needs.get(name) is not NeedState.NOT_ASKED)
 
     def _missing_keys(self, gaps: frozenset[str], facts: PatientFacts) -> dict[str, str]:
-        """The keys that could not be had, each with the reason."""
+        """The keys without which there is no answer and which could not be had, each with the reason."""
         needs = self.knowledge.vocabulary.needs
-        not_had = _not_had(gaps, facts)
+        not_had = _not_had(gaps & self._vital, facts)
         return {
             need.key: facts.reason(name) or GapReason.NOT_SENT
             for name, need in needs.items()

@@ -174,8 +174,8 @@ class PatientRecord:
 
     def stop(self) -> None:
         """Wait for no answer any more."""
-        for task in self._awaited:
-            task.cancel()
+        if self._session:
+            self._session.stop()
 
     def _take(self) -> None:
         """Take in the answers that have come. They wait until then: a judgement may be under way beside the loop."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import ssl
 from collections import OrderedDict
 from collections.abc import Callable
@@ -21,6 +22,7 @@ _CONNECTIONS_PER_SERVER: Final = 32
 _KEPT_PER_SERVER: Final = 16
 _KEEP_SECONDS: Final = 20.0
 _SERVERS: Final = 32
+logging.getLogger("httpcore").setLevel(logging.WARNING)  # below that it writes addresses and headers
 
 Registration = Callable[[str], AddressRules | None]
 """Base URL of a FHIR server → the addresses under which it may be asked; None where it may not be asked at all."""

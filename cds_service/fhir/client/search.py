@@ -17,6 +17,7 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urljoin, urlsplit
 
 import httpcore
 import msgspec
+from anyio import CancelScope
 
 from cds_service import __version__
 from cds_service.domain.facts import GapReason, NeedState
@@ -117,6 +118,11 @@ class Connection:
     limits: Limits
     large: Executor
 
+    @property
+    def seconds_left(self) -> float:
+        """The time until all must be had."""
+        return self.until - asyncio.get_running_loop().time()
+
     def request(self, method: str, target: str, *, is_search: bool, form: bytes = b"") -> httpcore.Request:
         """A request for a path and query of the server, with its headers; the token goes nowhere else."""
         origin = self.origin
@@ -132,7 +138,7 @@ class Connection:
             headers.append((b"Prefer", b"handling=strict"))
         if method == "POST":
             headers += [(b"Content-Type", _FORM), (b"Content-Length", str(len(form)).encode())]
-        left = max(self.until - asyncio.get_running_loop().time(), 0.001)
+        left = max(self.seconds_left, 0.001)
         waits = {"connect": left, "read": left, "write": left, "pool": left}
         url = httpcore.URL(scheme=origin.scheme, host=origin.server, port=origin.port, target=target)
         return httpcore.Request(method, url, headers=headers, content=form, extensions={"timeout": waits})
@@ -141,6 +147,8 @@ class Connection:
         """The body of the answer, past redirects and a busy server. Raises FetchError."""
         redirects = retries = 0
         while True:
+            if self.seconds_left <= 0:
+                raise FetchError(GapReason.LATE)
             request = self.request(method, target, is_search=is_search, form=form)
             reply = await exchange(self.pool, request, self.limits.page_bytes)
             if reply.status in _REDIRECTS and reply.location and redirects < self.limits.redirects:
@@ -164,7 +172,7 @@ class Connection:
 
     def _worth_waiting(self, reply: Reply) -> bool:
         seconds = _seconds(reply)
-        return 0 <= seconds < self.until - asyncio.get_running_loop().time()
+        return 0 <= seconds < self.seconds_left
 
     async def decode(self, body: bytes) -> Answer:
         """The answer in a body. Raises FetchError where it is no FHIR JSON at all."""
@@ -200,14 +208,13 @@ def _decode(body: bytes) -> Answer:
 
 async def read(connection: Connection, path: str, resource_type: str) -> Answer:
     """Read one resource. Never raises: an answer that failed says why."""
+    answer = Answer.failed(GapReason.LATE)
     try:
-        async with asyncio.timeout_at(connection.until):
+        with CancelScope(deadline=connection.until):
             body = await connection.send("GET", f"{connection.origin.path}/{path}", is_search=False)
             answer = await connection.decode(body)
     except FetchError as error:
         return Answer.failed(GapReason(error.reason))
-    except TimeoutError:
-        return Answer.failed(GapReason.LATE)
     kinds = [item.resource.kind for item in answer.items]
     if answer.failure is None and (answer.is_bundle or kinds != [resource_type]):
         return Answer.failed(GapReason.UNREADABLE)
@@ -216,13 +223,12 @@ async def read(connection: Connection, path: str, resource_type: str) -> Answer:
 
 async def search(connection: Connection, query: str, resource_type: str) -> Answer:
     """Search, and follow the pages. Never raises: an answer that failed or is cut short says why."""
+    first = Answer.failed(GapReason.LATE)
     try:
-        async with asyncio.timeout_at(connection.until):
+        with CancelScope(deadline=connection.until):
             first = await _first_page(connection, query)
     except FetchError as error:
         return Answer.failed(GapReason(error.reason))
-    except TimeoutError:
-        return Answer.failed(GapReason.LATE)
     if not first.is_bundle and first.failure is None:
         return Answer.failed(GapReason.UNREADABLE)
     if not _is_about(first.self_url, connection.patient_id):
@@ -248,36 +254,36 @@ async def _first_page(connection: Connection, query: str) -> Answer:
 
 async def follow(connection: Connection, first: Answer) -> Answer:
     """The answer with all pages behind it, as far as they can be had: what came counts in any case."""
-    seen: set[str] = set()
     try:
-        async with asyncio.timeout_at(connection.until):
-            while first.has_more and first.failure is None:
-                if first.next_url is None:
-                    first.cut_short(GapReason.INCOMPLETE)
-                    break
-                target = connection.origin.inside(first.next_url)
-                if target is None:
-                    first.cut_short(GapReason.UNSAFE)
-                    break
-                if target in seen or len(seen) + 1 >= connection.limits.pages or _is_much(first, connection.limits):
-                    first.cut_short(GapReason.INCOMPLETE if target in seen else GapReason.TOO_MUCH)
-                    break
-                seen.add(target)
-                page = await connection.decode(await connection.send("GET", target, is_search=False))
-                if page.failure is not None or not page.is_bundle:
-                    first.cut_short(page.reason or GapReason.INCOMPLETE)
-                    break
-                first.add_page(page)
+        with CancelScope(deadline=connection.until) as scope:
+            await _follow(connection, first)
+        if scope.cancelled_caught:
+            first.cut_short(GapReason.LATE)
     except FetchError as error:
         first.cut_short(GapReason(error.reason))
-    except TimeoutError:
-        first.cut_short(GapReason.LATE)
     first.keep(connection.limits.resources)
     return first
 
 
-def _is_much(answer: Answer, limits: Limits) -> bool:
-    return len(answer.items) > limits.resources
+async def _follow(connection: Connection, first: Answer) -> None:
+    limits, seen = connection.limits, set[str]()
+    while first.has_more and first.failure is None:
+        target = connection.origin.inside(first.next_url) if first.next_url else None
+        if target is None:
+            first.cut_short(GapReason.UNSAFE if first.next_url else GapReason.INCOMPLETE)
+            return
+        if target in seen:
+            first.cut_short(GapReason.INCOMPLETE)
+            return
+        seen.add(target)
+        if len(seen) >= limits.pages or len(first.items) > limits.resources:
+            first.cut_short(GapReason.TOO_MUCH)
+            return
+        page = await connection.decode(await connection.send("GET", target, is_search=False))
+        if page.failure is not None or not page.is_bundle:
+            first.cut_short(page.reason or GapReason.INCOMPLETE)
+            return
+        first.add_page(page)
 
 
 def _is_about(self_url: str | None, patient_id: str) -> bool:

@@ -7,6 +7,8 @@ import time
 from dataclasses import dataclass, field
 from typing import Final
 
+from anyio import CancelScope
+
 from cds_service.domain.facts import GapReason
 from cds_service.fhir.bundles import Answer
 from cds_service.fhir.client.scopes import Right, Scopes
@@ -35,6 +37,7 @@ class Session:
     scopes: Scopes | None
     asked: list[Asked] = field(default_factory=list)
     _taken: int = 0
+    _scopes: list[CancelScope] = field(default_factory=list)
     _slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_AT_ONCE))
 
     async def answer(self, question: Question) -> Answer:
@@ -46,9 +49,12 @@ class Session:
         right = self.scopes.right(query.resource, search=not query.is_read) if self.scopes else Right.ALL
         if right is Right.NONE:
             return Answer.failed(GapReason.OUT_OF_SCOPE)
-        async with self._slots:
-            started = time.perf_counter()
-            answer = await _put(question, connection)
+        answer, started = Answer.failed(GapReason.LATE), time.perf_counter()
+        with CancelScope(deadline=connection.until) as scope:
+            self._scopes.append(scope)
+            async with self._slots:
+                started = time.perf_counter()
+                answer = await _put(question, connection)
         answer.keep(max(connection.limits.resources_of_call - self._taken, 0))
         self._taken += len(answer.items)
         if right is Right.SOME and answer.failure is None:
@@ -56,6 +62,11 @@ class Session:
         elapsed = time.perf_counter() - started
         self.asked.append(Asked(query.need, query.template, elapsed, found(answer), answer.reason))
         return answer
+
+    def stop(self) -> None:
+        """Give up what is still asked. Through scopes, for httpcore keeps its connections in order under those only."""
+        for scope in self._scopes:
+            scope.cancel()
 
 
 async def _put(question: Question, connection: Connection) -> Answer:
