@@ -28,6 +28,7 @@ from cds_service.knowledge.prefetch import needs_of_words
 
 EXTENSION = "org.example.foot-drop-cds"
 _FIRST = frozenset(("patient", "condition", "finding"))
+_IN_VAIN = (NeedState.FAILED, NeedState.DENIED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,16 +103,15 @@ class Decider:
         """The needs worth asking for now, in the order of their worth: what tells most comes first.
 
         Those on which a recommendation hangs, or the words and orders of one that stands; and where something hangs,
-        those that tell whether the call concerns us at all. None once the Patient cannot be had: nothing would help.
+        those that tell whether the call concerns us at all. Once the Patient was asked for in vain nothing would help.
         """
         facts = judgement.situation.facts
-        if any(facts.needs.get(name) in (NeedState.FAILED, NeedState.DENIED) for name in self._patient_needs):
-            return ()
         wanted = judgement.hanging.union(*(self._words[e.recommendation.id] for e in judgement.standing))
         if judgement.hanging and judgement.concerns_us.truth is not MET:
             wanted |= judgement.concerns_us.needs
         missing = facts.missing(wanted)
-        return missing & self._first, missing - self._first
+        without_patient = any(facts.needs.get(name) in _IN_VAIN for name in self._patient_needs & missing)
+        return missing & self._first, frozenset() if without_patient else missing - self._first
 
     def decide(self, context: HookContext, situation: Situation) -> Decision:
         """The answer to one call. Raises PreconditionError where the needed data cannot be had."""

@@ -40,10 +40,12 @@ class AddressRules:
 
     def allow(self, address: Address) -> bool:
         """Whether a connection to this address may be opened."""
-        address = _inner(address)
+        address, is_translated = _inner(address)
         if address in _METADATA or address.is_link_local or address.is_multicast or address.is_unspecified:
             return False
-        if any(address.version == network.version and address in network for network in self.networks):
+        if not is_translated and any(
+            address.version == network.version and address in network for network in self.networks
+        ):
             return True
         return self.public and address.is_global and (address.version == 4 or address in _GLOBAL_IPV6)
 
@@ -51,16 +53,16 @@ class AddressRules:
 OPEN_MODE: Final = AddressRules(LOOPBACK, public=False)
 
 
-def _inner(address: Address) -> Address:
-    """The IPv4 address that an IPv6 one stands for, if it does."""
+def _inner(address: Address) -> tuple[Address, bool]:
+    """The IPv4 address that an IPv6 one stands for, if it does; and whether a gateway elsewhere makes it that."""
     if isinstance(address, ipaddress.IPv6Address):
         if address.ipv4_mapped is not None:
-            return address.ipv4_mapped
+            return address.ipv4_mapped, False
         if address.sixtofour is not None:
-            return address.sixtofour
+            return address.sixtofour, True
         if any(address in network for network in _NAT64):
-            return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-    return address
+            return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF), True
+    return address, False
 
 
 class GuardedNetwork(httpcore.AsyncNetworkBackend):

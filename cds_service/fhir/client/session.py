@@ -50,7 +50,7 @@ class Session:
         if right is Right.NONE:
             return Answer.failed(GapReason.OUT_OF_SCOPE)
         answer, started = Answer.failed(GapReason.LATE), time.perf_counter()
-        with CancelScope(deadline=connection.until) as scope:
+        with CancelScope() as scope:  # for `stop` alone: reads and searches keep the time, and what came by then
             self._scopes.append(scope)
             async with self._slots:
                 started = time.perf_counter()
