@@ -81,7 +81,7 @@ class Decider:
         needs = knowledge.vocabulary.needs.items()
         self._patient_needs = frozenset(name for name, need in needs if "patient" in need.shows)
         self._vital = self._patient_needs | frozenset(name for name, need in needs if "condition" in need.shows)
-        self._first = frozenset(name for name, need in needs if _FIRST & need.shows)
+        self.first_needs = frozenset(name for name, need in needs if _FIRST & need.shows)
         self._words = {r.id: needs_of_words(r) for r in knowledge.recommendations}
 
     def situation(self, hook: str, facts: PatientFacts, now: Now) -> Situation:
@@ -111,7 +111,7 @@ class Decider:
             wanted |= judgement.concerns_us.needs
         missing = facts.missing(wanted)
         without_patient = any(facts.needs.get(name) in _IN_VAIN for name in self._patient_needs & missing)
-        return missing & self._first, frozenset() if without_patient else missing - self._first
+        return missing & self.first_needs, frozenset() if without_patient else missing - self.first_needs
 
     def decide(self, context: HookContext, situation: Situation) -> Decision:
         """The answer to one call. Raises PreconditionError where the needed data cannot be had."""

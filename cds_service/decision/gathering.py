@@ -29,8 +29,10 @@ async def gather(decider: Decider, record: PatientRecord, hook: str, now: Now, r
     def judge() -> Judgement:
         return decider.judge(decider.situation(hook, record.facts(), now))
 
-    judgement = await run(judge)
     try:
+        if record.is_blank:  # everything hangs, so that there is nothing to judge before the first round
+            await record.fetch(decider.first_needs)
+        judgement = await run(judge)
         while await _ask(decider, record, judgement):
             judgement = await run(judge)
     finally:

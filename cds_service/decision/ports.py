@@ -27,6 +27,11 @@ class PatientRecord(Protocol):
         """How many bytes it was read from."""
         ...
 
+    @property
+    def is_blank(self) -> bool:
+        """Whether the call brought nothing of it."""
+        ...
+
     def facts(self) -> PatientFacts:
         """The facts of what is there so far. Raises RequestError: a foreign patient in the request."""
         ...

@@ -61,6 +61,11 @@ class Intake:
         """How many resources came, whatever became of them."""
         return sum(len(answer.items) for _, answer in self._all())
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing came: no answer to a query, and no resource of the context."""
+        return not self.answers and not self.fetched and not self.resources
+
     def add(self, key: str, answer: Answer, *, continues: bool = False) -> None:
         """Take what the FHIR server answered: instead of the prefetch under this key, or as what follows it."""
         self.fetched[key] = answer

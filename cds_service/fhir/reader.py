@@ -140,6 +140,11 @@ class PatientRecord:
         return PatientFacts(subject, facts, needs, chart.reading, reasons)
 
     @property
+    def is_blank(self) -> bool:
+        """Whether the call brought nothing of it."""
+        return self._intake.is_empty
+
+    @property
     def asked(self) -> list[Asked]:
         """What was asked of the FHIR server, and what became of it."""
         return self._session.asked if self._session else []

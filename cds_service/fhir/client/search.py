@@ -11,7 +11,7 @@ import asyncio
 import email.utils
 import time
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import SplitResult, parse_qsl, unquote, urljoin, urlsplit
 
@@ -113,7 +113,7 @@ class Connection:
     origin: Origin
     pool: httpcore.AsyncConnectionPool
     token: AccessToken | None
-    patient_id: str
+    patient_id: str = field(repr=False)
     until: float
     limits: Limits
     large: Executor
