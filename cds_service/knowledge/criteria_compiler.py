@@ -122,11 +122,27 @@ class CriteriaCompiler:
     ) -> run.Records:
         """A criterion over records of one kind."""
         self.concepts(names, steps)
-        needs = self.names.needs_for(kind.value, names)
+        needs = self.needs(kind, names, steps)
         kept = tuple(test for test in tests if test is not None)
         moment = self.names.moments.get(getattr(entry, "since", None) or "")
         moments = (moment,) if moment else ()
         return run.Records(aloud(entry, self.names), kind, tuple(names), needs, kept, that_side, moments)
+
+    def needs(self, kind: Kind, names: list[str], steps: Steps) -> frozenset[str]:
+        """The needs that can show such records. Without one, data that was not read would pass for absent."""
+        for name in names:
+            if (
+                kind is not Kind.ORDER
+                and name in self.names.value_sets
+                and not self.names.needs_for(kind.value, [name])
+            ):
+                self.problems.add(
+                    self.document,
+                    steps,
+                    f"no data that is asked for can show {name!r} as {kind.value!r}",
+                    f"name a need that shows {kind.value!r} under `recorded in` of {name!r}",
+                )
+        return self.names.needs_for(kind.value, names)
 
     # ---- operators
 
@@ -206,7 +222,7 @@ class CriteriaCompiler:
 
     def _ends(self, entry: schema.Shown, steps: Steps) -> run.Ends:
         concepts = sorted(self.concepts(entry.newer_than_the_end_of, (*steps, "newer than the end of")))
-        return run.Ends(tuple(concepts), self.names.needs_for("condition", concepts))
+        return run.Ends(tuple(concepts), self.needs(Kind.CONDITION, concepts, steps))
 
     def latest_finding(self, entry: schema.LatestFindingEntry, steps: Steps) -> Criterion:
         """`latest finding`."""
@@ -221,7 +237,7 @@ class CriteriaCompiler:
         return run.Latest(
             aloud(entry, self.names),
             tuple(entry.latest_finding),
-            self.names.needs_for("finding", entry.latest_finding),
+            self.needs(Kind.FINDING, entry.latest_finding, steps),
             tuple(test for test in tests if test is not None),
             self.window(entry.within, (*steps, "within")),
             self._ends(entry, steps) if entry.newer_than_the_end_of else None,
@@ -235,7 +251,7 @@ class CriteriaCompiler:
         return run.Falling(
             aloud(entry, self.names),
             tuple(entry.falling_finding),
-            self.names.needs_for("finding", entry.falling_finding),
+            self.needs(Kind.FINDING, entry.falling_finding, steps),
             self.number(entry.by_at_least, (*steps, "by at least"), _MEASURES) or 0.0,
             self.days(entry.over_at_most, (*steps, "over at most")) or Window(0),
             self.window(entry.latest_within, (*steps, "latest within")),

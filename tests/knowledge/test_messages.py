@@ -160,6 +160,13 @@ MISTAKES = {
         "no need is called 'device request'",
         "'device requests'",
     ),
+    "a record that no data asked for can show": (
+        CARD,
+        "open order: wrist splint",
+        "done: wrist splint",
+        "no data that is asked for can show 'wrist splint' as 'done'",
+        "under `recorded in` of 'wrist splint'",
+    ),
     "an unknown included set": (
         "value_sets/wrist-splint.yaml",
         "recorded in:",
