@@ -125,7 +125,7 @@ class CallHandler:
             hook_instance=answered.hook_instance if is_uuid(answered.hook_instance) else "",
             knowledge_fingerprint=self.decider.knowledge.fingerprint,
             outcome=decision.outcome,
-            gaps=decision.gaps,
+            gaps=tuple(sorted(gap.need for gap in decision.gaps)),
             duration_ms=duration,
             cards=decision.cards,
         )
@@ -134,7 +134,10 @@ class CallHandler:
         except Exception as error:  # noqa: BLE001  # advice that is not kept is better than no advice
             _LOG.error("call %s is not in the ledger: %s", call_id, type(error).__name__)
         shown = ",".join(card.recommendation_id for card in decision.cards) or "none"
-        _LOG.info("call %s %s: %s, %s, %.1f ms", call_id, service_id, decision.outcome, shown, duration)
+        unread = ", ".join(f"{gap.need} {gap.reason or gap.state}" for gap in decision.gaps) or "nothing"
+        _LOG.info(
+            "call %s %s: %s, %s, not read: %s, %.1f ms", call_id, service_id, decision.outcome, shown, unread, duration
+        )
 
     async def feedback(self, request: Request, service_id: str, call_id: str) -> Response:
         """``POST /cds-services/{id}/feedback`` (FBK-2). Idempotent; unknown cards are kept and counted, not refused."""

@@ -11,6 +11,7 @@ import datetime as dt
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from cds_service.decision.compose import Composer
 from cds_service.decision.records import CardRecord
@@ -31,6 +32,15 @@ _FIRST = frozenset(("patient", "condition", "finding"))
 _IN_VAIN = (NeedState.FAILED, NeedState.DENIED)
 
 
+class DataGap(NamedTuple):
+    """A need that could not be had, or not fully, on which an answer hangs: how far it was met, and why not further."""
+
+    need: str
+    key: str
+    state: str
+    reason: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Decision:
     """The answer, what the ledger keeps of it, and how it came about."""
@@ -38,7 +48,7 @@ class Decision:
     response: CDSResponse
     cards: tuple[CardRecord, ...]
     outcome: str
-    gaps: tuple[str, ...]
+    gaps: tuple[DataGap, ...]
     evaluations: tuple[Evaluation, ...]
 
 
@@ -131,8 +141,9 @@ class Decider:
         if unnamed and concerned and not critical:
             cards.append(self.composer.data_gap({name: situation.facts.reason(name) for name in unnamed}))
         outcome = ("partial" if hanging else "complete") + (" with cards" if shown else " without cards")
-        response = CDSResponse(cards=tuple(cards), extension=self._extension(hanging, situation.facts))
-        return Decision(response, tuple(records), outcome, tuple(sorted(hanging)), evaluations)
+        gaps = self._gaps(hanging, situation.facts)
+        response = CDSResponse(cards=tuple(cards), extension=_extension(gaps, situation.facts))
+        return Decision(response, tuple(records), outcome, gaps, evaluations)
 
     def _cannot_be_answered(self, hanging: frozenset[str], concerned: bool, facts: PatientFacts) -> bool:
         """Without the Patient, whenever something hangs on it; without the Conditions, where nothing concerns us."""
@@ -171,30 +182,34 @@ class Decider:
             if name in not_had or ("patient" in need.shows and facts.subject is None)
         }
 
-    def _extension(self, gaps: frozenset[str], facts: PatientFacts) -> dict[str, object] | None:
-        """What a machine may want to know: gaps by key and state, and resources that were not understood."""
-        needs = self.knowledge.vocabulary.needs
-        extension: dict[str, object] = {}
-        if gaps:
-            extension[f"{EXTENSION}.data-gaps"] = [
-                {"key": need.key, **_state_in_words(name, facts)} for name, need in needs.items() if name in gaps
-            ]
-        if facts.reading.invalid:
-            extension[f"{EXTENSION}.not-understood"] = dict(facts.reading.invalid)
-        return extension or None
+    def _gaps(self, hanging: frozenset[str], facts: PatientFacts) -> tuple[DataGap, ...]:
+        """The needs on which an answer hangs. One that was read holds something that is not clear."""
+        gaps = []
+        for name, need in self.knowledge.vocabulary.needs.items():
+            if name in hanging:
+                state, reason = facts.needs.get(name, NeedState.ABSENT), facts.reason(name)
+                if state.proves_absence or reason is None:
+                    gaps.append(DataGap(name, need.key, "unclear"))
+                else:
+                    gaps.append(DataGap(name, need.key, state.value, reason.value))
+        return tuple(gaps)
+
+
+def _extension(gaps: tuple[DataGap, ...], facts: PatientFacts) -> dict[str, object] | None:
+    """What a machine may want to know: gaps by key, state and reason, and resources that were not understood."""
+    extension: dict[str, object] = {}
+    if gaps:
+        extension[f"{EXTENSION}.data-gaps"] = [
+            {"key": gap.key, "state": gap.state} | ({"reason": gap.reason} if gap.reason else {}) for gap in gaps
+        ]
+    if facts.reading.invalid:
+        extension[f"{EXTENSION}.not-understood"] = dict(facts.reading.invalid)
+    return extension or None
 
 
 def _not_had(needs: frozenset[str], facts: PatientFacts) -> frozenset[str]:
     """Those of the needs for which no answer came."""
     return frozenset(name for name in needs if not facts.needs.get(name, NeedState.ABSENT).was_had)
-
-
-def _state_in_words(name: str, facts: PatientFacts) -> dict[str, str]:
-    """State and reason of a need. One on which an answer hangs although it was read holds something not clear."""
-    state, reason = facts.needs.get(name, NeedState.ABSENT), facts.reason(name)
-    if state.proves_absence or reason is None:
-        return {"state": "unclear"}
-    return {"state": state.value, "reason": reason.value}
 
 
 def _in_effect(recommendation: Recommendation, today: dt.date) -> bool:

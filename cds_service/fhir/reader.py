@@ -28,6 +28,7 @@ from cds_service.fhir.questions import Question
 from cds_service.fhir.references import Server, record_id
 from cds_service.hooks.contexts import HookContext, OrderSignContext
 from cds_service.hooks.prefetch import fill
+from cds_service.hooks.reading import split_reference
 from cds_service.hooks.request import CDSRequest
 
 if TYPE_CHECKING:  # reading takes no HTTP client
@@ -205,10 +206,11 @@ class PatientRecord:
         wanted = {need.resource: name for name, need in self._reader.vocabulary.needs.items() if name in needs}
         room = _MOST_REFERENCES - sum("/" in key for key in self._asked_for)
         for reference, holder in self._unresolved.items():
-            kind = reference.partition("/")[0]
-            if room > 0 and holder in wanted and kind in _PRODUCTS and reference not in self._asked_for:
+            kind, name = split_reference(reference) or ("", "")  # strict: it becomes a path on the server
+            key = f"{kind}/{name}"
+            if room > 0 and holder in wanted and kind in _PRODUCTS and key not in self._asked_for:
                 room -= 1
-                yield Question(Query(wanted[holder], reference, kind, f"{kind}/id"), reference)
+                yield Question(Query(wanted[holder], key, kind, f"{kind}/id"), key)
 
     def _mark_partial(self, needs: dict[str, NeedState], chart: Chart, unused: set[int]) -> None:
         """A need whose answer holds something that could not be used proves no absence."""

@@ -10,8 +10,8 @@ import msgspec
 
 from cds_service.domain.codes import CodeSystem, CodeTable, Coding, Meaning
 from cds_service.domain.facts import Fact, Kind, PatientFacts
-from cds_service.domain.sides import Side
 from cds_service.domain.queries import Queries, Query
+from cds_service.domain.sides import Side
 from cds_service.domain.times import Now, Window
 from cds_service.domain.vocabulary import Need, Plausible, Vocabulary
 from cds_service.fhir.reader import RecordReader

@@ -40,6 +40,7 @@ class Limits:
     """How much one query may bring, and all queries of a call; how long a URL may be before the search is posted."""
 
     page_bytes: int = 16 * 1024 * 1024
+    query_bytes: int = 32 * 1024 * 1024
     pages: int = 50
     resources: int = 2_000
     resources_of_call: int = 5_000
@@ -276,7 +277,7 @@ async def _follow(connection: Connection, first: Answer) -> None:
             first.cut_short(GapReason.INCOMPLETE)
             return
         seen.add(target)
-        if len(seen) >= limits.pages or len(first.items) > limits.resources:
+        if len(seen) >= limits.pages or len(first.items) > limits.resources or first.size > limits.query_bytes:
             first.cut_short(GapReason.TOO_MUCH)
             return
         page = await connection.decode(await connection.send("GET", target, is_search=False))
