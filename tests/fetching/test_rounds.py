@@ -93,11 +93,13 @@ def test_only_the_key_that_is_missing_is_asked(client, server, key):
 
 
 @pytest.mark.parametrize("key", ["conditions", "deviceRequests"])
+@pytest.mark.norm("PFD-2")
 def test_a_null_in_prefetch_is_an_answer_and_not_asked_again(client, server, key):
     client.fire(asking(server.base, prefetch=prefetch(foot_drop(), **{key: None})))
     assert server.asked == []
 
 
+@pytest.mark.norm("PFD-4")
 def test_an_error_in_prefetch_is_an_answer_and_not_asked_again(client, server):
     outcome = {"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": "exception"}]}
     answer = client.fire(asking(server.base, prefetch=prefetch(foot_drop(), deviceRequests=outcome)))
@@ -147,6 +149,7 @@ def test_medicines_are_asked_for_only_when_something_hangs_on_them(client, serve
 # ---- how it is asked
 
 
+@pytest.mark.norm("REQ-13", "FHA-1", "FHA-2", "PFD-1", "PFD-7")
 def test_searches_want_strict_handling_and_every_request_carries_the_token(client, server):
     client.fire(asking(server.base))
     for one in server.asked:
@@ -197,6 +200,7 @@ def test_pages_give_the_same_answer_as_one(client, server, size):
     assert len(types(server)) > len(set(types(server)))
 
 
+@pytest.mark.norm("PFD-6")
 def test_the_pages_behind_a_prefetched_one_are_followed_with_the_token(client, server):
     server.resources = [patient(), LOW_BACK_PAIN, foot_drop()]
     server.page_size = 1
