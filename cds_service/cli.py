@@ -76,6 +76,17 @@ def _parser() -> argparse.ArgumentParser:
     attempt.add_argument("--json", action="store_true", help="the response as it goes over the wire")
     attempt.set_defaults(command=_try)
 
+    ledger = commands.add_parser("ledger", help="look after what the service keeps of calls and feedback")
+    upkeep = ledger.add_subparsers(required=True, metavar="WHAT")
+    upkeep.add_parser("stats", help="how much there is, from when to when").set_defaults(command=_ledger_stats)
+    exporting = upkeep.add_parser("export", help="every row as a line of JSON")
+    exporting.add_argument("--out", type=Path, required=True, metavar="FILE")
+    exporting.add_argument("--since", type=dt.date.fromisoformat, metavar="DATE", help="from this day on; default: all")
+    exporting.set_defaults(command=_ledger_export)
+    purging = upkeep.add_parser("purge", help="delete what is older than some days")
+    purging.add_argument("--older-than", type=int, required=True, metavar="DAYS")
+    purging.set_defaults(command=_ledger_purge)
+
     schema = commands.add_parser("schema", help="write the JSON Schemas that editors use for cards/")
     schema.add_argument("--out", type=Path, required=True, metavar="DIR")
     schema.set_defaults(command=_schema)
@@ -190,6 +201,42 @@ def _read(path: Path) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise FootDropError(f"{path} holds no FHIR resource")
     return data
+
+
+def _ledger_stats(_: argparse.Namespace, settings: Settings) -> int:
+    from cds_service.ledger import open_database
+    from cds_service.ledger.upkeep import stats
+
+    for table, found in stats(open_database(settings.database_url)).items():
+        period = f", {found['first']} to {found['last']}" if found["rows"] else ""
+        print(f"{table}: {found['rows']} rows{period}")
+    return 0
+
+
+def _ledger_export(options: argparse.Namespace, settings: Settings) -> int:
+    from cds_service.ledger import open_database
+    from cds_service.ledger.upkeep import export
+
+    since = dt.datetime.combine(options.since, dt.time(), settings.zone) if options.since else None
+    lines = 0
+    with options.out.open("w", encoding="utf-8") as file:
+        for line in export(open_database(settings.database_url), since):
+            file.write(line + "\n")
+            lines += 1
+    print(f"{options.out}: {lines} rows")
+    return 0
+
+
+def _ledger_purge(options: argparse.Namespace, settings: Settings) -> int:
+    from cds_service.ledger import open_database
+    from cds_service.ledger.upkeep import purge
+
+    if options.older_than < 0:
+        raise FootDropError("--older-than takes a number of days")
+    before = dt.datetime.now(dt.UTC) - dt.timedelta(days=options.older_than)
+    for table, rows in purge(open_database(settings.database_url), before).items():
+        print(f"{table}: {rows} rows deleted")
+    return 0
 
 
 def _schema(options: argparse.Namespace, _: Settings) -> int:

@@ -7,6 +7,7 @@
     │   └── InvalidKnowledgeError    everything that is wrong with cards/, at once
     ├── SettingsError                a CDS_ variable cannot be used
     ├── LedgerError                  the store cannot be opened, read or written
+    │   └── JournalFullError         no more can wait for the database
     ├── ExportError                  the knowledge cannot be written as FHIR resources
     ├── FetchError                   a query to the client's FHIR server came to nothing
     └── RequestError                 this call is refused or cannot be answered
@@ -74,6 +75,13 @@ class SettingsError(FootDropError):
 
 class LedgerError(FootDropError):
     """The ledger cannot be opened, read or written. The message names no patient, no value and no password."""
+
+
+class JournalFullError(LedgerError):
+    """The journal holds as much as it may: nothing more can wait for the database."""
+
+    def __init__(self) -> None:
+        super().__init__("the journal is full")
 
 
 class ExportError(FootDropError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import difflib
 import ipaddress
 import os
@@ -44,7 +45,24 @@ class Settings(BaseSettings):
     database_url: str = Field(
         "sqlite:///foot-drop-cds.sqlite3",
         description="Where calls and feedback are kept: sqlite:///relative/path, sqlite:////absolute/path, "
-        "or sqlite:// for memory.",
+        "postgresql://user:password@host/database, or sqlite:// for nothing that stays.",
+    )
+    journal_file: Path | None = Field(
+        None,
+        description="Where calls and feedback wait for the database, on a disk of this machine; default: beside a "
+        "SQLite database, else foot-drop-cds.journal.sqlite3.",
+    )
+    journal_limit: int = Field(100_000, ge=1, description="Most entries that may wait for the database.")
+    when_journal_is_full: Literal["advise", "refuse"] = Field(
+        "advise", description="What a call gets that cannot be kept: advise all the same, or refuse it with 503."
+    )
+    ledger_keep_days: int = Field(
+        0, ge=0, description="Days after which calls and feedback are purged from the ledger; 0: never."
+    )
+    ledger_key_file: Path | None = Field(
+        None,
+        description="Keys of the hashes that stand for patients and users in the ledger, one a line, the current "
+        "first; made if missing. Default: beside a SQLite database. PostgreSQL needs it: the same on every replica.",
     )
     allow_open: bool = Field(
         False, description="Allow open mode (no client is authenticated) on an address that is not loopback."
@@ -118,6 +136,11 @@ class Settings(BaseSettings):
                 "set CDS_HOST to 127.0.0.1, or CDS_ALLOW_OPEN=true if the network is yours"
             )
         return self
+
+    @property
+    def ledger_period(self) -> dt.timedelta | None:
+        """How long calls and feedback stay in the ledger; None for ever."""
+        return dt.timedelta(days=self.ledger_keep_days) if self.ledger_keep_days else None
 
     @property
     def zone(self) -> ZoneInfo:

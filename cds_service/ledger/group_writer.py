@@ -21,9 +21,10 @@ _LARGEST_GROUP: Final = 256
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Job:
-    """Something to write, and who waits for it."""
+    """Something to write, what to do once it is committed, and who waits for it."""
 
     work: Callable[[sqlite3.Connection], Any]
+    committed: Callable[[Any], None] | None
     done: Future[Any] = field(default_factory=Future)
 
 
@@ -39,25 +40,43 @@ class GroupWriter:
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._lock = Lock()
         self._closed = False
-        self._thread = Thread(target=self._run, name="ledger-writer", daemon=True)
+        self._thread = Thread(target=self._run, name="journal-writer", daemon=True)
         self._thread.start()
 
-    async def write(self, work: Callable[[sqlite3.Connection], Answer]) -> Answer:
+    async def write(
+        self, work: Callable[[sqlite3.Connection], Answer], committed: Callable[[Answer], None] | None = None
+    ) -> Answer:
         """Run `work` in the writer's thread; return what it returned once the commit that holds it is done.
 
+        `committed` is called with that in the same thread, after the commit and before any other work.
         Raises `LedgerError` after `close`, and when SQLite refuses the work or the commit.
         """
-        job = _Job(work)
+        try:
+            answer: Answer = await asyncio.wrap_future(self._hand_over(work, committed))
+        except sqlite3.Error as error:
+            raise LedgerError(f"The journal could not be written: {error}") from error
+        return answer
+
+    def write_and_wait(
+        self, work: Callable[[sqlite3.Connection], Answer], committed: Callable[[Answer], None] | None = None
+    ) -> Answer:
+        """The same for a thread that may wait."""
+        try:
+            answer: Answer = self._hand_over(work, committed).result()
+        except sqlite3.Error as error:
+            raise LedgerError(f"The journal could not be written: {error}") from error
+        return answer
+
+    def _hand_over(
+        self, work: Callable[[sqlite3.Connection], Any], committed: Callable[[Any], None] | None
+    ) -> Future[Any]:
+        job = _Job(work, committed)
         job.done.set_running_or_notify_cancel()  # from here on a cancelled caller no longer stops the work
         with self._lock:
             if self._closed:
                 raise LedgerError("The ledger is closed.")
             self._jobs.put(job)
-        try:
-            answer: Answer = await asyncio.wrap_future(job.done)
-        except sqlite3.Error as error:
-            raise LedgerError(f"The ledger could not be written: {error}") from error
-        return answer
+        return job.done
 
     def close(self) -> None:
         """Finish what was handed over, then close the connection. Calling it again does nothing."""
@@ -102,6 +121,8 @@ class GroupWriter:
             outcomes = [(None, error)] * len(group)
         for job, (answer, failure) in zip(group, outcomes, strict=True):
             if failure is None:
+                if job.committed is not None:
+                    job.committed(answer)
                 job.done.set_result(answer)
             else:
                 job.done.set_exception(failure)

@@ -1,104 +1,107 @@
-"""The ledger in one SQLite file beside the service."""
+"""The local journal: what was acknowledged and is not in the database yet, in one SQLite file beside the service.
+
+Everything that the ledger keeps goes through it, whether the database is up or down: an entry is committed here before
+its call is acknowledged, is taken over by the database in order, and is forgotten only then. So the death of this
+process loses nothing, and the database's speed and failures never reach the clinician.
+"""
 
 from __future__ import annotations
 
-import asyncio
 import sqlite3
+import uuid
 from collections.abc import Sequence
-from contextlib import closing
-from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Final, NamedTuple
 
-from cds_service.decision.records import CardRecord, DecisionRecord, FeedbackEntry, FeedbackReport
-from cds_service.errors import LedgerError
+from cds_service.errors import JournalFullError
 from cds_service.ledger.group_writer import GroupWriter
-from cds_service.ledger.row import card_from, card_rows, decision_from, decision_row, feedback_from, feedback_row
-from cds_service.ledger.schema import open_for_reading, open_for_writing
+from cds_service.ledger.sqlite_files import open_journal_file
 
-_INSERT_DECISION: Final = "INSERT INTO decision VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-_INSERT_CARD: Final = "INSERT INTO card VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
-_INSERT_FEEDBACK: Final = "INSERT INTO feedback VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
-_IS_SHOWN: Final = "SELECT EXISTS (SELECT 1 FROM card WHERE client = ? AND uuid = ?)"
-_SELECT_DECISION: Final = "SELECT * FROM decision WHERE client = ? AND call_id = ?"
-_SELECT_CARDS: Final = """
-    SELECT uuid, recommendation_id, version, indicator, suggestion_uuids, state
-    FROM card WHERE client = ? AND call_id = ? ORDER BY position
-"""
-_SELECT_LATEST_FEEDBACK: Final = """
-    SELECT card_uuid, outcome, outcome_timestamp, accepted_suggestions, reason_system, reason_code
-    FROM feedback WHERE client = ? AND card_uuid = ? ORDER BY outcome_timestamp DESC, rowid DESC LIMIT 1
-"""
+_TAKE: Final = "SELECT seq, kind, body FROM entry ORDER BY seq LIMIT ?"
+
+
+class Entry(NamedTuple):
+    """One entry: its number, which only grows, its kind, and the record as JSON."""
+
+    seq: int
+    kind: str
+    body: bytes
 
 
 class Journal:
-    """Keeps decisions and feedback in one SQLite file. Several worker processes may share the file.
+    """An outbox with group commits. Several processes may share one file; each entry is delivered once all the same.
 
-    It does not delete, does not aggregate, and does not check that a client is who it says: callers have done that.
     Safe to use from any thread and any event loop.
     """
 
-    def __init__(self, path: Path) -> None:
-        """Open or create the file. Raises `LedgerError` when that cannot be done."""
-        self._path = path.absolute()
-        self._writer = GroupWriter(open_for_writing(self._path))
+    def __init__(self, path: Path, limit: int) -> None:
+        """Open or create the file; ``limit`` is the most entries that may wait. Raises LedgerError."""
+        connection = open_journal_file(path.absolute())
+        self.id = _id_of(connection)
+        self.limit = limit
+        self._stored = _count(connection)
+        self._on_their_way = 0
+        self._writer = GroupWriter(connection)
 
-    async def record(self, record: DecisionRecord) -> None:
-        """Keep one call with its cards; returns after the commit that holds it.
+    @property
+    def depth(self) -> int:
+        """How many entries wait."""
+        return self._stored
 
-        Raises `LedgerError` when it could not be kept, also for a call id that this client has already.
-        """
-        decision, cards = decision_row(record), card_rows(record)
+    async def append(self, kind: str, body: bytes) -> None:
+        """Keep an entry; returns after the commit that holds it. Raises JournalFullError, LedgerError."""
+        if self._stored + self._on_their_way >= self.limit:
+            raise JournalFullError
 
         def insert(connection: sqlite3.Connection) -> None:
-            connection.execute(_INSERT_DECISION, decision)
-            if cards:
-                connection.executemany(_INSERT_CARD, cards)
+            connection.execute("INSERT INTO entry (kind, body) VALUES (?, ?)", (kind, body))
 
-        await self._writer.write(insert)
+        def count(_: None) -> None:
+            self._stored += 1  # in the writer's thread, like the count after a deletion
 
-    async def record_feedback(
-        self, client: str, service_id: str, entries: Sequence[FeedbackEntry], received_at: datetime
-    ) -> FeedbackReport:
-        """Keep what users did with cards, all entries or none; an entry that is known already changes nothing.
+        self._on_their_way += 1
+        try:
+            await self._writer.write(insert, count)
+        finally:
+            self._on_their_way -= 1
 
-        Feedback on a card that is not in the journal is kept too: it may overtake the record of its card.
-        Raises `LedgerError` when it could not be kept.
-        """
-        rows = [feedback_row(client, service_id, entry, received_at) for entry in entries]
+    def take(self, most: int) -> list[Entry]:
+        """The entries that have waited longest."""
+        return [Entry(*row) for row in self._writer.write_and_wait(lambda c: c.execute(_TAKE, (most,)).fetchall())]
 
-        def insert(connection: sqlite3.Connection) -> FeedbackReport:
-            stored = sum(connection.execute(_INSERT_FEEDBACK, row).rowcount for row in rows)
-            shown = sum(connection.execute(_IS_SHOWN, (client, entry.card)).fetchone()[0] for entry in entries)
-            return FeedbackReport(stored=stored, repeated=len(rows) - stored, unknown=len(rows) - shown)
+    def forget(self, up_to: int) -> None:
+        """Let go of the entries up to this number: the database has them."""
 
-        return await self._writer.write(insert)
+        def delete(connection: sqlite3.Connection) -> int:
+            connection.execute("DELETE FROM entry WHERE seq <= ?", (up_to,))
+            return _count(connection)
 
-    async def decision_for(self, client: str, call_id: str) -> DecisionRecord | None:
-        """The record of one call of a client."""
-        decisions = await self._read(_SELECT_DECISION, client, call_id)
-        cards = await self._read(_SELECT_CARDS, client, call_id)
-        return decision_from(decisions[0], cards) if decisions else None
+        def note(left: int) -> None:
+            self._stored = left
 
-    async def cards_shown(self, client: str, call_id: str) -> tuple[CardRecord, ...]:
-        """The cards of one call of a client, in the order of the answer; none for a call that is not known."""
-        return tuple(card_from(row) for row in await self._read(_SELECT_CARDS, client, call_id))
+        self._writer.write_and_wait(delete, note)
 
-    async def feedback_for(self, client: str, card_uuid: str) -> FeedbackEntry | None:
-        """What stands for a card: the entry with the latest outcome timestamp, of equals the last to arrive."""
-        rows = await self._read(_SELECT_LATEST_FEEDBACK, client, card_uuid)
-        return feedback_from(rows[0]) if rows else None
+    def set_aside(self, entries: Sequence[Entry]) -> None:
+        """Keep entries that the database will never take where they hold up nobody."""
+        rows = [(entry.seq, entry.kind, entry.body) for entry in entries]
+        self._writer.write_and_wait(
+            lambda connection: connection.executemany("INSERT OR IGNORE INTO set_aside VALUES (?, ?, ?)", rows)
+        )
+
+    def count_set_aside(self) -> int:
+        """How many entries were set aside."""
+        return int(self._writer.write_and_wait(lambda c: c.execute("SELECT count(*) FROM set_aside").fetchone()[0]))
 
     def close(self) -> None:
-        """Write what is waiting, then close. Calling it again does nothing; reading stays possible."""
+        """Write what was handed over, then close. Calling it again does nothing."""
         self._writer.close()
 
-    async def _read(self, query: str, *parameters: str) -> list[Any]:
-        try:
-            return await asyncio.to_thread(self._fetch, query, parameters)
-        except sqlite3.Error as error:
-            raise LedgerError(f"The ledger could not be read: {error}") from error
 
-    def _fetch(self, query: str, parameters: tuple[str, ...]) -> list[Any]:
-        with closing(open_for_reading(self._path)) as connection:
-            return connection.execute(query, parameters).fetchall()
+def _count(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("SELECT count(*) FROM entry").fetchone()[0])
+
+
+def _id_of(connection: sqlite3.Connection) -> str:
+    """The name under which the database knows how far this journal was taken over."""
+    connection.execute("INSERT OR IGNORE INTO journal (one, id) VALUES (1, ?)", (str(uuid.uuid4()),))
+    return str(connection.execute("SELECT id FROM journal").fetchone()[0])

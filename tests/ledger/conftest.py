@@ -1,59 +1,73 @@
-"""Records, entries and ledgers for these tests."""
-
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from uuid import uuid4
+"""A real PostgreSQL, and an empty database of each kind for each test."""
 
 import pytest
 
-from cds_service.decision.records import CardRecord, DecisionRecord, FeedbackEntry
-from cds_service.ledger import Journal, MemoryLedger
-
-NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+from tests.ledger.stores import PostgreSQL, PostgreSQLStore, SQLiteStore
 
 
-def make_card(uuid: str | None = None, **changes: object) -> CardRecord:
-    values = {
-        "uuid": uuid or str(uuid4()),
-        "recommendation_id": "FD-AFO-01",
-        "version": "0.1.0",
-        "indicator": "info",
-        "suggestion_uuids": (str(uuid4()), str(uuid4())),
-    }
-    return CardRecord(**(values | changes))  # type: ignore[arg-type]  # a builder for tests
+@pytest.fixture(scope="session")
+def postgresql(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
+        server = PostgreSQL()
+        yield server
+        server.remove()
 
 
-def make_decision(**changes: object) -> DecisionRecord:
-    values = {
-        "call_id": str(uuid4()),
-        "at": NOON,
-        "client": "general-hospital",
-        "service_id": "foot-drop-patient-view",
-        "hook": "patient-view",
-        "hook_instance": str(uuid4()),
-        "knowledge_fingerprint": "sha256:0123456789abcdef",
-        "outcome": "cards",
-        "gaps": ("conditions", "ncs"),
-        "duration_ms": 1.25,
-        "cards": (make_card(), make_card(recommendation_id="FD-NCS-02", state="folded", suggestion_uuids=())),
-    }
-    return DecisionRecord(**(values | changes))  # type: ignore[arg-type]  # a builder for tests
+@pytest.fixture(scope="session")
+def _pattern(tmp_path_factory):
+    """A SQLite ledger with tables and nothing in them."""
+    made = SQLiteStore(tmp_path_factory.mktemp("pattern"))
+    made.database().migrate()
+    made.close()
+    return made.file
 
 
-def make_feedback(card: str, *, minutes: int = 0, **changes: object) -> FeedbackEntry:
-    values = {"card": card, "outcome": "accepted", "outcome_timestamp": NOON + timedelta(minutes=minutes)}
-    return FeedbackEntry(**(values | changes))  # type: ignore[arg-type]  # a builder for tests
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store(request, tmp_path):
+    if request.param == "sqlite":
+        opened = SQLiteStore(tmp_path, request.getfixturevalue("_pattern"))
+    else:
+        opened = PostgreSQLStore(tmp_path, request.getfixturevalue("postgresql"))
+    yield opened
+    opened.come_back()
+    opened.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def bare_store(request, tmp_path):
+    """A database without tables."""
+    if request.param == "sqlite":
+        opened = SQLiteStore(tmp_path)
+    else:
+        opened = PostgreSQLStore(tmp_path, request.getfixturevalue("postgresql"), without_tables=True)
+    yield opened
+    opened.close()
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "ledger.sqlite3"
+def sqlite_store(tmp_path, _pattern):
+    opened = SQLiteStore(tmp_path, _pattern)
+    yield opened
+    opened.come_back()
+    opened.close()
 
 
-@pytest.fixture(params=["journal", "memory"])
-def ledger(request: pytest.FixtureRequest, path: Path) -> Iterator[Journal | MemoryLedger]:
-    opened: dict[str, Callable[[], Journal | MemoryLedger]] = {"journal": lambda: Journal(path), "memory": MemoryLedger}
-    under_test = opened[request.param]()
-    yield under_test
-    under_test.close()
+@pytest.fixture
+def postgresql_store(postgresql, tmp_path):
+    opened = PostgreSQLStore(tmp_path, postgresql)
+    yield opened
+    opened.come_back()
+    opened.close()
+
+
+@pytest.fixture
+def ledger(store):
+    return store.open()
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    """A database that is down is noticed at once, and looked for again soon."""
+    monkeypatch.setattr("cds_service.ledger.database_url._CONNECT_SECONDS", 0.1)
+    monkeypatch.setattr("cds_service.ledger.courier._LONGEST_PAUSE", 0.2)

@@ -1,0 +1,122 @@
+"""The thread that takes entries from the journal to the database: in order, each once, for as long as it takes."""
+
+from __future__ import annotations
+
+import logging
+import time
+from datetime import UTC, datetime, timedelta
+from threading import Event, Thread
+from typing import Final
+
+from cds_service.ledger.database import Database, UndeliverableError
+from cds_service.ledger.journal import Entry, Journal
+from cds_service.ledger.upkeep import purge
+
+_AT_ONCE: Final = 200
+_FIRST_PAUSE: Final = 0.1
+_LONGEST_PAUSE: Final = 5.0
+_HANGS_AFTER: Final = 15.0
+_LINGER: Final = 0.02  # many at once cost less than one by one
+_A_DAY: Final = 86_400.0
+_LOG = logging.getLogger("cds_service.ledger")
+
+
+class Courier:
+    """Delivers while there is something to deliver."""
+
+    def __init__(self, journal: Journal, database: Database, keep: timedelta | None = None) -> None:
+        """Starts with ``start``. What is older than ``keep`` is purged, once a day."""
+        self._keep = keep
+        self._purged_at = -_A_DAY
+        self._journal = journal
+        self._database = database
+        self._called = Event()
+        self._end = False
+        self._delivering_since: float | None = None
+        self._cannot = False
+        self._thread = Thread(target=self._run, name="ledger-courier", daemon=True)
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether the database cannot be had: it fails, or an attempt hangs."""
+        since = self._delivering_since
+        return self._cannot or (since is not None and time.monotonic() - since > _HANGS_AFTER)
+
+    def start(self) -> None:
+        """Begin, with what an earlier process left in the journal."""
+        self._called.set()
+        self._thread.start()
+
+    def call(self) -> None:
+        """There is something to deliver."""
+        self._called.set()
+
+    def wait_until_delivered(self, timeout: float) -> bool:
+        """Whether all is delivered, now or within so many seconds."""
+        end = time.monotonic() + timeout
+        while self._journal.depth and time.monotonic() < end:
+            time.sleep(_LINGER)
+        return not self._journal.depth
+
+    def stop(self, timeout: float) -> None:
+        """Deliver what can be delivered at once, and end. What stays waits in the journal."""
+        self._end = True
+        self._called.set()
+        self._thread.join(timeout)
+
+    def _run(self) -> None:
+        pause = 0.0
+        while True:
+            self._called.wait(pause or (_A_DAY if self._keep else None))
+            if not self._end:
+                time.sleep(_LINGER)
+            self._called.clear()
+            try:
+                while self._deliver_some():
+                    pass
+                self._purge()
+                pause = 0.0
+                self._note(stuck=False)
+            except Exception as error:  # noqa: BLE001  # the thread must live on: what it does not deliver only waits
+                pause = min(max(pause * 2, _FIRST_PAUSE), _LONGEST_PAUSE)
+                self._note(stuck=True, error=error)
+            if self._end:
+                return
+
+    def _deliver_some(self) -> bool:
+        """Deliver the entries that have waited longest; False if there are none."""
+        entries = self._journal.take(_AT_ONCE)
+        if not entries:
+            return False
+        self._delivering_since = time.monotonic()
+        try:
+            self._database.deliver(self._journal.id, entries)
+        except UndeliverableError:
+            self._deliver_one_by_one(entries)
+        finally:
+            self._delivering_since = None
+        self._journal.forget(entries[-1].seq)
+        return True
+
+    def _deliver_one_by_one(self, entries: list[Entry]) -> None:
+        """One entry cannot be taken: the others can, and it is set aside."""
+        for entry in entries:
+            try:
+                self._database.deliver(self._journal.id, [entry])
+            except UndeliverableError as error:
+                _LOG.error("an entry of the journal was set aside: %s", error)
+                self._journal.set_aside([entry])
+                self._database.skip(self._journal.id, entry.seq)
+
+    def _purge(self) -> None:
+        if self._keep is not None and time.monotonic() - self._purged_at >= _A_DAY:
+            self._purged_at = time.monotonic()
+            gone = purge(self._database, datetime.now(UTC) - self._keep)
+            _LOG.info("purged from the ledger: %s", gone)
+
+    def _note(self, *, stuck: bool, error: Exception | None = None) -> None:
+        if stuck and not self._cannot:
+            _LOG.error("the ledger's database cannot be had: %s; the journal keeps what comes", type(error).__name__)
+        if not stuck and self._cannot:
+            _LOG.warning("the ledger's database is back")
+        self._cannot = stuck
