@@ -11,10 +11,9 @@ import datetime as dt
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from cds_service.decision.compose import Composer
-from cds_service.decision.records import CardRecord
+from cds_service.decision.records import CardRecord, CardState, DataGap
 from cds_service.domain.evaluation import Evaluation, Standing, evaluate
 from cds_service.domain.facts import GapReason, NeedState, PatientFacts
 from cds_service.domain.recommendations import Indicator, Recommendation, Sort
@@ -23,22 +22,15 @@ from cds_service.domain.times import Now
 from cds_service.domain.truth import MET
 from cds_service.errors import PreconditionError
 from cds_service.hooks.contexts import HookContext
-from cds_service.hooks.response import Card, CDSResponse
+from cds_service.hooks.response import Card, CDSResponse, Suggestion
 from cds_service.knowledge.knowledge import Knowledge
 from cds_service.knowledge.prefetch import needs_of_words
 
 EXTENSION = "org.example.foot-drop-cds"
+_NOTHING_QUIET: frozenset[str] = frozenset()
+OUTCOMES = tuple(f"{extent} {cards} cards" for extent in ("complete", "partial") for cards in ("with", "without"))
 _FIRST = frozenset(("patient", "condition", "finding"))
 _IN_VAIN = (NeedState.FAILED, NeedState.DENIED)
-
-
-class DataGap(NamedTuple):
-    """A need that could not be had, or not fully, on which an answer hangs: how far it was met, and why not further."""
-
-    need: str
-    key: str
-    state: str
-    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,17 +119,22 @@ class Decider:
         """The answer to one call. Raises PreconditionError where the needed data cannot be had."""
         return self.answer(context, self.judge(situation))
 
-    def answer(self, context: HookContext, judgement: Judgement) -> Decision:
-        """The answer to one call that is judged. Raises PreconditionError where the needed data cannot be had."""
+    def answer(self, context: HookContext, judgement: Judgement, quiet: frozenset[str] = _NOTHING_QUIET) -> Decision:
+        """The answer to one call that is judged; ``quiet`` has the recommendations that an override keeps silent.
+
+        Raises PreconditionError where the needed data cannot be had.
+        """
         situation, evaluations, hanging = judgement.situation, judgement.evaluations, judgement.hanging
-        standing = judgement.standing
+        standing = [e for e in judgement.standing if e.recommendation.id not in quiet]
+        snoozed = [e for e in judgement.standing if e.recommendation.id in quiet]
         critical = [e for e in standing if _is_critical_red_flag(e)]
         shown = critical or standing
         unnamed = hanging.difference(*(evaluation.shown_gaps for evaluation in shown[: self.max_cards or None]))
-        concerned = bool(shown) or judgement.concerns_us.truth is MET
+        concerned = bool(judgement.standing) or judgement.concerns_us.truth is MET
         if self._cannot_be_answered(hanging, concerned, situation.facts):
             raise PreconditionError(self._missing_keys(hanging, situation.facts))
         cards, records = self._cards(shown, situation, context)
+        records += [_record(e, "", (), "snoozed") for e in snoozed]
         if unnamed and concerned and not critical:
             cards.append(self.composer.data_gap({name: situation.facts.reason(name) for name in unnamed}))
         outcome = ("partial" if hanging else "complete") + (" with cards" if shown else " without cards")
@@ -157,11 +154,15 @@ class Decider:
         limit = self.max_cards or len(shown)
         composed = [self.composer.card(e, situation, context) for e in shown]
         cards, rest = composed[:limit], composed[limit:]
-        records = [_record(e, card, card.uuid, "returned") for e, card in zip(shown[:limit], cards, strict=True)]
+        records = [
+            _record(e, card.uuid, card.suggestions, "returned") for e, card in zip(shown[:limit], cards, strict=True)
+        ]
         if rest:
             folded = self.composer.folded(rest)
             cards.append(folded)
-            records += [_record(e, c, folded.uuid, "folded") for e, c in zip(shown[limit:], rest, strict=True)]
+            records += [
+                _record(e, folded.uuid, c.suggestions, "folded") for e, c in zip(shown[limit:], rest, strict=True)
+            ]
         return cards, records
 
     def _hanging(self, evaluations: tuple[Evaluation, ...], facts: PatientFacts) -> frozenset[str]:
@@ -229,14 +230,17 @@ def _is_critical_red_flag(evaluation: Evaluation) -> bool:
     return evaluation.recommendation.sort is Sort.RED_FLAG and evaluation.indicator is Indicator.CRITICAL
 
 
-def _record(evaluation: Evaluation, card: Card, card_uuid: str, state: str) -> CardRecord:
+def _record(
+    evaluation: Evaluation, card_uuid: str, suggestions: tuple[Suggestion, ...], state: CardState
+) -> CardRecord:
     return CardRecord(
         uuid=card_uuid,
         recommendation_id=evaluation.recommendation.id,
         version=evaluation.recommendation.stewardship.version,
         indicator=evaluation.indicator.value,
-        suggestion_uuids=tuple(s.uuid for s in card.suggestions),
-        state="returned" if state == "returned" else "folded",
+        suggestion_uuids=tuple(suggestion.uuid for suggestion in suggestions),
+        state=state,
+        sides=int(evaluation.sides),
     )
 
 

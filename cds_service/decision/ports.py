@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from cds_service.decision.orders import OrderContext
-from cds_service.decision.records import DecisionRecord, FeedbackEntry, FeedbackReport
+from cds_service.decision.records import Asked, DecisionRecord, FeedbackEntry, FeedbackReport
+from cds_service.decision.snooze import Override
 from cds_service.domain.codes import Coding
 from cds_service.domain.facts import PatientFacts, Priority
 from cds_service.domain.recommendations import Orderable
@@ -34,6 +35,16 @@ class PatientRecord(Protocol):
 
     def facts(self) -> PatientFacts:
         """The facts of what is there so far. Raises RequestError: a foreign patient in the request."""
+        ...
+
+    @property
+    def asked(self) -> Sequence[Asked]:
+        """What was asked of the record's server, and what came of it."""
+        ...
+
+    @property
+    def seconds_fetching(self) -> float:
+        """How long this call has waited for the record's server."""
         ...
 
     async def fetch(self, needs: frozenset[str]) -> bool:
@@ -82,17 +93,41 @@ class OrderWriter(Protocol):
         ...
 
 
+class Hashes(Protocol):
+    """Stands keyed hashes in the place of ids."""
+
+    def all_of(self, client: str, kind: str, name: str) -> Sequence[str]:
+        """The hashes of an id, under the current key and older ones."""
+        ...
+
+    def of(self, client: str, kind: str, name: str | None) -> str:
+        """The hash of an id; empty for nobody."""
+        ...
+
+
 class Ledger(Protocol):
-    """Keeps what was returned and what became of it. Holds nothing of the patient or the user."""
+    """Keeps what was returned and what became of it. Holds nothing of the patient or the user but keyed hashes."""
 
     async def record(self, record: DecisionRecord) -> None:
-        """Keep a call; returns when it is safe from a crash of this process."""
+        """Keep a call; returns when it is safe from a crash of this process. Raises LedgerError, JournalFullError."""
         ...
 
     async def record_feedback(
         self, client: str, service_id: str, entries: Sequence[FeedbackEntry], received_at: dt.datetime
     ) -> FeedbackReport:
-        """Keep what users did with cards; the same report twice is one."""
+        """Keep what users did with cards; the same report twice is one.
+
+        Raises ForbiddenError where a card was shown to another client, LedgerError, JournalFullError.
+        """
+        ...
+
+    async def overrides(
+        self, client: str, patients: Sequence[str], recommendations: Sequence[str], since: dt.datetime
+    ) -> Sequence[Override]:
+        """The cards of these recommendations that were dismissed for a patient, known by any of these hashes.
+
+        Raises LedgerError where the ledger cannot be read.
+        """
         ...
 
     def close(self) -> None:

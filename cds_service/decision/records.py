@@ -6,16 +6,58 @@ Standard library only, so that the decision, the ledger and the API share these 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Literal, NamedTuple
+
+CardState = Literal["returned", "folded", "snoozed"]
+
+
+class DataGap(NamedTuple):
+    """A need that could not be had, or not fully, on which an answer hangs: how far it was met, and why not further."""
+
+    need: str
+    key: str
+    state: str
+    reason: str | None = None
+
+
+class Asked(NamedTuple):
+    """What one query to a FHIR server came to: for the metrics and `cds-service try`. Holds nothing of the patient."""
+
+    need: str
+    template: str
+    seconds: float
+    resources: int
+    reason: str | None
+
+
+class Timings(NamedTuple):
+    """Milliseconds of one call: reading the request, asking the FHIR server, deciding and writing the answer."""
+
+    parse: float = 0.0
+    fetch: float = 0.0
+    decide: float = 0.0
+
+
+class Pseudonyms(NamedTuple):
+    """Whom a call was about, as keyed hashes that only this deployment can make; empty where there is nobody.
+
+    `episode` is the patient's spell of foot drop: the same hash from its first onset until none is active.
+    """
+
+    patient: str = ""
+    user: str = ""
+    encounter: str = ""
+    episode: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class CardRecord:
-    """One recommendation that a call returned, in a card of its own or folded with others into one.
+    """One recommendation that a call returned, in a card of its own or folded with others into one, or kept quiet.
 
-    `uuid` is the uuid of the card on the wire: the folded recommendations of a call share one.
+    `uuid` is the uuid of the card on the wire: the folded recommendations of a call share one. `sides` are those that
+    it speaks of: 1 right, 2 left, 3 both, 0 where it judges none.
     """
 
     uuid: str
@@ -23,7 +65,8 @@ class CardRecord:
     version: str
     indicator: str
     suggestion_uuids: tuple[str, ...] = ()
-    state: Literal["returned", "folded"] = "returned"
+    state: CardState = "returned"
+    sides: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +81,11 @@ class DecisionRecord:
     hook_instance: str
     knowledge_fingerprint: str
     outcome: str
-    gaps: tuple[str, ...]
-    duration_ms: float
+    gaps: tuple[DataGap, ...]
     cards: tuple[CardRecord, ...]
+    tenant: str = ""
+    timings: Timings = field(default_factory=Timings)
+    whom: Pseudonyms = field(default_factory=Pseudonyms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +104,22 @@ class FeedbackEntry:
 
 
 @dataclass(frozen=True, slots=True)
-class FeedbackReport:
-    """What the ledger did with the entries of one feedback call.
+class FeedbackRecord:
+    """Entries of one feedback call, as they wait in the journal. `received_at` has a time zone."""
 
-    Each entry is either `stored` or `repeated` (known already, nothing changed). `unknown` counts, among both, the
-    entries whose card this client has not been shown so far.
+    client: str
+    service_id: str
+    received_at: datetime
+    entries: tuple[FeedbackEntry, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FeedbackReport:
+    """What became of the entries of one feedback call: all are kept.
+
+    `unknown` has the cards, by their place in the call, of which nothing is known yet: their record may still be on its
+    way, in another replica for instance, and is joined when it comes. None where that could not be looked up.
     """
 
-    stored: int = 0
-    repeated: int = 0
-    unknown: int = 0
+    received: int
+    unknown: tuple[int, ...] | None = ()

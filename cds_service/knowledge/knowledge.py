@@ -23,6 +23,7 @@ from cds_service.knowledge.schema import (
     ServicesFile,
     SourceAttributesFile,
 )
+from cds_service.knowledge.snooze import SnoozeRules
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,7 @@ class Knowledge:
     asked: Mapping[str, Asked]
     prefetch: Mapping[str, Mapping[str, str]]
     ehr_profiles: Mapping[str, EHRProfileEntry]
+    snooze: SnoozeRules
     seed: SeedFile
     source_attributes: SourceAttributesFile
     warnings: tuple[KnowledgeError, ...] = ()

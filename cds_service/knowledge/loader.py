@@ -29,6 +29,7 @@ from cds_service.knowledge.prefetch import asked_at
 from cds_service.knowledge.problems import Problems
 from cds_service.knowledge.queries import CODES, THIS_PATIENT, names_patient, queries_of
 from cds_service.knowledge.recommendation_compiler import RecommendationCompiler
+from cds_service.knowledge.snooze import ReasonRule, SnoozeRules
 
 
 def load_knowledge(cards: Path) -> Knowledge:
@@ -46,6 +47,7 @@ class Loader:
         self.cards = cards
         self.problems = Problems()
         self.names = Names()
+        self._reasons: dict[str, schema.OverrideReasonEntry] = {}
 
     def load(self) -> Knowledge:
         """Read, check, compile."""
@@ -73,6 +75,7 @@ class Loader:
         criteria = CriteriaCompiler(services, self.names, self.problems, named.find)
         concerns = criteria.compile_any(words.concerns_us, ("concerns us",))
         criteria.days(words.review_grace, ("review grace",))
+        snooze = self._snooze(criteria, words)
         vocabulary = self._vocabulary(named, table, words)
         profiles = dict(self._ehr_profiles())
         self._stop_if_broken()
@@ -91,6 +94,7 @@ class Loader:
             asked=asked,
             prefetch={hook: queries.prefetch(hook) for hook in asked},
             ehr_profiles=profiles,
+            snooze=snooze,
             seed=seed,
             source_attributes=source_attributes,
             warnings=tuple(self.problems.warnings),
@@ -192,8 +196,27 @@ class Loader:
     def _override_reasons(self, words: schema.ServicesFile) -> None:
         system = self.names.systems.get(words.source.override_reasons)
         entries = self._table_file("override_reasons.yaml", schema.OverrideReasonEntry)
+        self._reasons = entries
         uri = system.uri if system else ""
         self.names.override_reasons = {name: Coding(uri, e.code, e.display) for name, e in entries.items()}
+
+    def _snooze(self, criteria: CriteriaCompiler, words: schema.ServicesFile) -> SnoozeRules:
+        """How long overrides quiet, by indicator and by reason."""
+        entry = words.snooze
+        after_info = criteria.days(entry.after_info, ("snooze", "after info"))
+        after_warning = criteria.days(entry.after_warning, ("snooze", "after warning"))
+        concepts = criteria.concepts(entry.episode_of, ("snooze", "episode of"))
+        reasons = {}
+        for name, reason in self._reasons.items():
+            coding = self.names.override_reasons[name]
+            own = criteria.days(reason.quiet_for, ("snooze",)) if reason.quiet_for else None
+            reasons[coding.system, coding.code] = ReasonRule(reason.about == "patient", own.amount if own else None)
+        return SnoozeRules(
+            after_info.amount if after_info else 0,
+            after_warning.amount if after_warning else 0,
+            tuple(sorted(concepts)),
+            reasons,
+        )
 
     def _check_needs(self, services: Document, value_sets: Mapping[str, ValueSetFile]) -> None:
         for file in value_sets.values():

@@ -89,6 +89,10 @@ FILES = {
             words: the splints ordered
         concerns us: [{condition: carpal tunnel syndrome}]
         review grace: encounter window
+        snooze:
+          after info: encounter window
+          after warning: long enough to treat
+          episode of: [carpal tunnel syndrome]
         data gap card: {title: Gaps, summary: Something was not read., detail: "Not read: {missing}."}
         folded card: {title: More, summary: "{count} more", detail: "{cards}"}
         gap reasons:

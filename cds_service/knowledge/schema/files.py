@@ -24,10 +24,12 @@ class OrderableEntry(Entry):
 
 
 class OverrideReasonEntry(Entry):
-    """A coded reason to dismiss a card."""
+    """A coded reason to dismiss a card: about the patient, or only about the moment; quiet for a period of its own."""
 
     code: Annotated[str, Field(pattern=r"^[a-z0-9-]+$")]
     display: Sentence
+    about: Literal["patient", "moment"] = "patient"
+    quiet_for: Name | None = None
 
 
 class EvidenceEntry(Entry):
@@ -135,6 +137,14 @@ class GapCardEntry(Entry):
     title: Sentence
 
 
+class SnoozeEntry(Entry):
+    """How long a dismissed card stays quiet, and the conditions whose spells are the episodes."""
+
+    after_info: Name
+    after_warning: Name
+    episode_of: list[Name]
+
+
 class ServicesFile(Entry):
     """`services.yaml`."""
 
@@ -143,6 +153,7 @@ class ServicesFile(Entry):
     groups: dict[Name, Sentence] = {}
     needs: dict[Name, NeedEntry]
     concerns_us: Criteria
+    snooze: SnoozeEntry
     review_grace: Name
     data_gap_card: GapCardEntry
     gap_reasons: dict[GapReason, Sentence]

@@ -1,0 +1,67 @@
+"""Looking up what was dismissed, where there is a card to keep quiet; and whom a call was about, for the next time."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import logging
+from dataclasses import dataclass
+from typing import Final
+
+from cds_service.decision.decide import Judgement
+from cds_service.decision.ports import Hashes, Ledger
+from cds_service.decision.records import Pseudonyms
+from cds_service.decision.snooze import Whom, episode_of, quiet
+from cds_service.errors import LedgerError
+from cds_service.hooks.contexts import HookContext
+from cds_service.knowledge.snooze import SnoozeRules
+
+_PATIENCE: Final = 0.1
+_NOTHING: Final[frozenset[str]] = frozenset()
+_LOG = logging.getLogger("cds_service.calls")
+
+
+@dataclass(frozen=True, slots=True)
+class Quieting:
+    """Asks the ledger. Where it cannot be asked within a tenth of a second, nothing is quiet: the card shows."""
+
+    rules: SnoozeRules
+    ledger: Ledger
+    hashes: Hashes
+
+    def whom(self, client: str, context: HookContext, judgement: Judgement) -> Pseudonyms:
+        """Whom the call is about, in the hashes under which it is kept."""
+        of = self.hashes.of
+        return Pseudonyms(
+            of(client, "patient", context.patient_id),
+            of(client, "user", context.user_id),
+            of(client, "encounter", context.encounter_id),
+            of(client, "episode", self._episode(context, judgement)),
+        )
+
+    def _episode(self, context: HookContext, judgement: Judgement) -> str:
+        return f"{context.patient_id} {episode_of(judgement.situation.facts, self.rules.episode_of)}"
+
+    async def quiet(self, client: str, context: HookContext, judgement: Judgement, at: dt.datetime) -> frozenset[str]:
+        """The recommendations, of those that stand, that an override keeps silent now."""
+        standing = judgement.standing
+        if not standing:
+            return _NOTHING
+        of = self.hashes.all_of
+        patients = of(client, "patient", context.patient_id)
+        ids = [evaluation.recommendation.id for evaluation in standing]
+        since = at - dt.timedelta(days=self.rules.longest)
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                overrides = await self.ledger.overrides(client, patients, ids, since)
+        except (LedgerError, TimeoutError) as error:
+            _LOG.warning("nothing is quiet, for the ledger cannot be asked: %s", type(error).__name__)
+            return _NOTHING
+        if not overrides:
+            return _NOTHING
+        whom = Whom(
+            of(client, "user", context.user_id),
+            of(client, "encounter", context.encounter_id) if context.encounter_id else (),
+            of(client, "episode", self._episode(context, judgement)),
+        )
+        return quiet(standing, overrides, whom, at, self.rules)
