@@ -17,15 +17,16 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from cds_service import __version__
-from cds_service.api.calls import CallHandler
+from cds_service.api.calls import OPEN_CLIENT, CallHandler
 from cds_service.api.discovery import discovery_of
 from cds_service.api.errors import on_http_error
+from cds_service.api.metrics import CONTENT_TYPE, Metrics
 from cds_service.api.middleware import LocalPages, OpenModeGuard, SafeHeaders
 from cds_service.api.openapi import openapi_of
 from cds_service.api.routes import HookRoutes
 from cds_service.decision.compose import Composer
 from cds_service.decision.decide import Decider
-from cds_service.decision.ports import Ledger
+from cds_service.decision.quieting import Quieting
 from cds_service.fhir.client.fhir_client import FHIRClient
 from cds_service.fhir.client.network import OPEN_MODE, AddressRules
 from cds_service.fhir.order_writer import OrderWriter
@@ -33,7 +34,7 @@ from cds_service.fhir.reader import RecordReader
 from cds_service.knowledge.knowledge import Knowledge
 from cds_service.knowledge.loader import load_knowledge
 from cds_service.knowledge.pages.content import Exhibits
-from cds_service.ledger import open_ledger
+from cds_service.ledger import Ledger, open_ledger, open_pseudonyms
 from cds_service.settings import Settings, is_loopback
 from cds_service.web.pages import CONTENT_SECURITY_POLICY, Pages, start_page
 
@@ -75,9 +76,28 @@ def create_app(
     large_calls = ThreadPoolExecutor(_LARGE_CALLS_AT_ONCE, thread_name_prefix="large-call")
     fhir_client = FHIRClient(open_mode, large_calls, ca_file=settings.ca_file)
     decider, reader = make_decider(settings, knowledge, fhir_client)
-    ledger = open_ledger(settings.database_url)
+    ledger = open_ledger(settings.database_url, settings.journal_file, settings.journal_limit, settings.ledger_period)
+    hashes = open_pseudonyms(settings.database_url, settings.ledger_key_file)
+    metrics = Metrics(knowledge, (OPEN_CLIENT,))
+    metrics.watch_ledger(
+        waiting=lambda: ledger.journal.depth,
+        set_aside=ledger.journal.count_set_aside,
+        database_is_up=lambda: not ledger.courier.is_stuck,
+    )
     deadline = settings.deadline_ms / 1000
-    calls = CallHandler(decider, reader, ledger, clock, settings.zone, deadline, settings.max_body_bytes, large_calls)
+    calls = CallHandler(
+        decider,
+        reader,
+        ledger,
+        Quieting(knowledge.snooze, ledger, hashes),
+        clock,
+        settings.zone,
+        deadline,
+        settings.max_body_bytes,
+        large_calls,
+        metrics,
+        refuses_unkept=settings.when_journal_is_full == "refuse",
+    )
 
     app = FastAPI(
         title="Foot drop CDS",
@@ -89,14 +109,14 @@ def create_app(
         telemetry=_NO_TELEMETRY,
     )
     pages = Pages(knowledge, exhibits(knowledge) if exhibits else None)
-    _add_pages(app, knowledge, pages, lambda: clock().astimezone(settings.zone).date())
+    _add_pages(app, knowledge, pages, ledger, lambda: clock().astimezone(settings.zone).date())
+    app.add_route("/metrics", _exposition(metrics), methods=["GET"])
     description = openapi_of(knowledge)
     app.add_route("/openapi.json", lambda _: JSONResponse(description), methods=["GET"])
     app.add_exception_handler(HTTPException, on_http_error)
-    if settings.allow_open:
-        app.add_middleware(LocalPages, is_local=is_loopback)
+    app.add_middleware(LocalPages, is_local=is_loopback)
     # the last one added is the first to see a request
-    app.add_middleware(HookRoutes, calls=calls, discovery=discovery_of(knowledge, reader.queries))
+    app.add_middleware(HookRoutes, calls=calls, discovery=discovery_of(knowledge, reader.queries), metrics=metrics)
     app.add_middleware(
         CORSMiddleware,
         allow_origins=settings.origins,
@@ -130,7 +150,14 @@ def _lifespan(
     return lifespan
 
 
-def _add_pages(app: FastAPI, knowledge: Knowledge, pages: Pages, today: Callable[[], dt.date]) -> None:
+def _exposition(metrics: Metrics) -> Callable[[Request], Response]:
+    def answer(_: Request) -> Response:  # not async: the ledger is asked how it is
+        return Response(metrics.exposition(), headers={"cache-control": "no-store", "content-type": CONTENT_TYPE})
+
+    return answer
+
+
+def _add_pages(app: FastAPI, knowledge: Knowledge, pages: Pages, ledger: Ledger, today: Callable[[], dt.date]) -> None:
     """What is no hook: pages for people, and health for whoever runs the service."""
     page_headers = {"content-security-policy": CONTENT_SECURITY_POLICY, "cache-control": "no-store"}
 
@@ -138,7 +165,7 @@ def _add_pages(app: FastAPI, knowledge: Knowledge, pages: Pages, today: Callable
         return JSONResponse({"status": "live"})
 
     async def ready(_: Request) -> Response:
-        return JSONResponse({"status": "ready", "knowledge": knowledge.fingerprint})
+        return JSONResponse({"status": "ready", "knowledge": knowledge.fingerprint, "ledger": ledger.health})
 
     async def start(_: Request) -> Response:
         return HTMLResponse(start_page(knowledge), headers=page_headers)

@@ -17,12 +17,27 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from cds_service.api.body import read_body
+from cds_service.api.metrics import Metrics
 from cds_service.decision.decide import Decider, Decision, Judgement
 from cds_service.decision.gathering import gather
 from cds_service.decision.ports import Ledger, PatientRecord, Records
-from cds_service.decision.records import DecisionRecord, FeedbackEntry
+from cds_service.decision.quieting import Quieting
+from cds_service.decision.records import (
+    DecisionRecord,
+    FeedbackEntry,
+    FeedbackReport,
+    Pseudonyms,
+    Timings,
+)
 from cds_service.domain.times import Now
-from cds_service.errors import RequestError, TooLargeError, UnknownServiceError, WrongHookError
+from cds_service.errors import (
+    LedgerError,
+    OverloadedError,
+    RequestError,
+    TooLargeError,
+    UnknownServiceError,
+    WrongHookError,
+)
 from cds_service.hooks.contexts import HookContext, parse_context
 from cds_service.hooks.feedback import Feedback, parse_feedback
 from cds_service.hooks.request import CDSRequest, parse_request
@@ -36,7 +51,7 @@ _LARGE = 256 * 1024
 _FOR_DECIDING = 0.1
 T = TypeVar("T")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-_SYSTEM = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[A-Za-z0-9:/._~%#?&=+-]{1,200}")
+_SYSTEM = re.compile(r"(?=.{1,200}$)[A-Za-z][A-Za-z0-9+.-]*:[A-Za-z0-9:/._~%#?&=+-]{1,200}")
 _CODE = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _LOG = logging.getLogger("cds_service.calls")
 Clock = Callable[[], dt.datetime]
@@ -50,6 +65,8 @@ class _Answered:
     hook_instance: str
     decision: Decision
     body: bytes
+    whom: Pseudonyms
+    timings: Timings
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +79,14 @@ class CallHandler:
     decider: Decider
     records: Records
     ledger: Ledger
+    quieting: Quieting
     clock: Clock
     zone: dt.tzinfo
     deadline: float
     max_body_bytes: int
     large_calls: Executor
+    metrics: Metrics
+    refuses_unkept: bool = False
 
     async def call(self, request: Request, service_id: str, call_id: str) -> Response:
         """``POST /cds-services/{id}`` (REQ-1)."""
@@ -78,24 +98,42 @@ class CallHandler:
         body = await read_body(request, self.max_body_bytes)
         at = self.clock()
         try:
-            answered = await self._answer(body, services, at, until)
+            answered = await self._answer(body, service_id, services, at, until)
         except RequestError as error:
             _LOG.info("call %s %s refused: %s", call_id, service_id, type(error).__name__)
             raise
-        duration = (time.perf_counter() - started) * 1000
-        await self._record(call_id, at, service_id, answered, duration)
+        await self._record(call_id, at, service_id, answered)
+        self.metrics.count_answer(OPEN_CLIENT, service_id, answered.decision)
+        _log(call_id, service_id, answered.decision, (time.perf_counter() - started) * 1000)
         return Response(answered.body, headers={"cache-control": "no-store"}, media_type="application/json")
 
-    async def _answer(self, body: bytes, services: Sequence[ServiceEntry], at: dt.datetime, until: float) -> _Answered:
+    async def _answer(
+        self, body: bytes, service_id: str, services: Sequence[ServiceEntry], at: dt.datetime, until: float
+    ) -> _Answered:
         now = Now.of(at, self.zone)
+        started = time.perf_counter()
         call, context, record = await self._run(len(body), lambda: self._open(body, services, now, until))
+        opened = time.perf_counter()
+        self.metrics.observe(service_id, "parse", opened - started)
 
         def run(judge: Callable[[], Judgement]) -> Awaitable[Judgement]:
             return self._run(record.size, judge)
 
         judgement = await gather(self.decider, record, call.hook, now, run)
-        decision = self.decider.answer(context, judgement)
-        return _Answered(call.hook, call.hook_instance, decision, encode(decision.response))
+        self.metrics.count_judgement(OPEN_CLIENT, service_id, judgement, record)
+        judged = time.perf_counter()
+        quiet = await self.quieting.quiet(OPEN_CLIENT, context, judgement, at)
+        looking_up = time.perf_counter() - judged
+        decision = self.decider.answer(context, judgement, quiet)
+        encoded = encode(decision.response)
+        fetching = record.seconds_fetching
+        deciding = time.perf_counter() - opened - fetching - looking_up
+        self.metrics.observe(service_id, "decide", deciding)
+        if judgement.standing:
+            self.metrics.observe(service_id, "look_up", looking_up)
+        whom = self.quieting.whom(OPEN_CLIENT, context, judgement)
+        timings = Timings((opened - started) * 1000, fetching * 1000, deciding * 1000)
+        return _Answered(call.hook, call.hook_instance, decision, encoded, whom, timings)
 
     def _open(
         self, body: bytes, services: Sequence[ServiceEntry], now: Now, until: float
@@ -112,9 +150,7 @@ class CallHandler:
             return await asyncio.get_running_loop().run_in_executor(self.large_calls, work)
         return work()
 
-    async def _record(
-        self, call_id: str, at: dt.datetime, service_id: str, answered: _Answered, duration: float
-    ) -> None:
+    async def _record(self, call_id: str, at: dt.datetime, service_id: str, answered: _Answered) -> None:
         decision = answered.decision
         record = DecisionRecord(
             call_id=call_id,
@@ -125,19 +161,20 @@ class CallHandler:
             hook_instance=answered.hook_instance if is_uuid(answered.hook_instance) else "",
             knowledge_fingerprint=self.decider.knowledge.fingerprint,
             outcome=decision.outcome,
-            gaps=tuple(sorted(gap.need for gap in decision.gaps)),
-            duration_ms=duration,
+            gaps=decision.gaps,
             cards=decision.cards,
+            timings=answered.timings,
+            whom=answered.whom,
         )
+        started = time.perf_counter()
         try:
             await self.ledger.record(record)
-        except Exception as error:  # noqa: BLE001  # advice that is not kept is better than no advice
+            self.metrics.observe(service_id, "record", time.perf_counter() - started)
+        except Exception as error:  # noqa: BLE001  # advice that is not kept is better than no advice, or worse: as set
             _LOG.error("call %s is not in the ledger: %s", call_id, type(error).__name__)
-        shown = ",".join(card.recommendation_id for card in decision.cards) or "none"
-        unread = ", ".join(f"{gap.need} {gap.reason or gap.state}" for gap in decision.gaps) or "nothing"
-        _LOG.info(
-            "call %s %s: %s, %s, not read: %s, %.1f ms", call_id, service_id, decision.outcome, shown, unread, duration
-        )
+            if self.refuses_unkept:
+                raise OverloadedError from None
+            self.metrics.count_not_kept(OPEN_CLIENT)
 
     async def feedback(self, request: Request, service_id: str, call_id: str) -> Response:
         """``POST /cds-services/{id}/feedback`` (FBK-2). Idempotent; unknown cards are kept and counted, not refused."""
@@ -147,12 +184,39 @@ class CallHandler:
         if len(reports) > _MOST_REPORTS:
             raise TooLargeError("feedback entries", _MOST_REPORTS)
         entries = [_entry(report) for report in reports if is_uuid(report.card)]
-        kept = await self.ledger.record_feedback(OPEN_CLIENT, service_id, entries, self.clock())
-        unknown = kept.unknown + len(reports) - len(entries)  # what is no UUID is no card of ours
-        counts = {"stored": kept.stored, "repeated": kept.repeated, "unknown": unknown}
-        _LOG.info("feedback %s %s: %s", call_id, service_id, counts)
-        body = json.dumps(counts)
-        return Response(body, headers={"cache-control": "no-store"}, media_type="application/json")
+        try:
+            kept = await self.ledger.record_feedback(OPEN_CLIENT, service_id, entries, self.clock())
+        except LedgerError as error:
+            _LOG.error("feedback %s is not in the ledger: %s", call_id, type(error).__name__)
+            raise OverloadedError from None
+        self.metrics.count_feedback(OPEN_CLIENT, entries, len(reports) - len(entries))
+        answer = _report(reports, entries, kept)
+        _LOG.info("feedback %s %s: %d of %d entries kept", call_id, service_id, len(entries), len(reports))
+        return Response(json.dumps(answer), headers={"cache-control": "no-store"}, media_type="application/json")
+
+
+def _log(call_id: str, service_id: str, decision: Decision, duration: float) -> None:
+    """The one line of a call: names of recommendations and needs, nothing of the patient."""
+    shown = ",".join(card.recommendation_id for card in decision.cards if card.state != "snoozed") or "none"
+    quiet = ",".join(card.recommendation_id for card in decision.cards if card.state == "snoozed") or "none"
+    unread = ", ".join(f"{gap.need} {gap.reason or gap.state}" for gap in decision.gaps) or "nothing"
+    text = "call %s %s: %s, %s, quiet: %s, not read: %s, %.1f ms"
+    _LOG.info(text, call_id, service_id, decision.outcome, shown, quiet, unread, duration)
+
+
+def _report(
+    reports: Sequence[Feedback], entries: Sequence[FeedbackEntry], kept: FeedbackReport
+) -> dict[str, list[dict[str, str]]]:
+    """What became of each entry, in their order: kept, kept though its card is not known yet, or no card of ours."""
+    unknown = {entries[number].card for number in kept.unknown or ()}
+    known_words = "kept" if kept.unknown is not None else "kept, its card was not looked up"
+
+    def status(card: str) -> str:
+        if not is_uuid(card):
+            return "no card of this service"
+        return "kept, no such card yet" if card in unknown else known_words
+
+    return {"feedback": [{"status": status(one.card)} for one in reports]}
 
 
 def is_uuid(text: str) -> bool:

@@ -44,6 +44,7 @@ STATUS: dict[type[RequestError], tuple[int, IssueCode]] = {
     UnsupportedMediaTypeError: (415, "not-supported"),
     OverloadedError: (503, "throttled"),
 }
+STATUSES = tuple(sorted({500, *(status for status, _ in STATUS.values())}))
 _CODES: dict[int, IssueCode] = {404: "not-found", 405: "not-supported"}
 _FRAMES = 6
 _LOG = logging.getLogger("cds_service")

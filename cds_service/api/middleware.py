@@ -48,7 +48,7 @@ class OpenModeGuard:
 
 
 class LocalPages:
-    """Where open mode is allowed on a network, people's pages still answer this machine only; health answers all."""
+    """In open mode people's pages and ``/metrics`` answer this machine only, wherever we listen; health answers all."""
 
     def __init__(self, app: App, is_local: Callable[[str], bool]) -> None:
         """``is_local`` says whether an address is this machine."""

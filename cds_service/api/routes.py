@@ -12,8 +12,9 @@ import logging
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from cds_service.api.calls import CallHandler
+from cds_service.api.calls import OPEN_CLIENT, CallHandler
 from cds_service.api.errors import fault, refuse
+from cds_service.api.metrics import Metrics
 from cds_service.api.middleware import App, Receive, Scope, Send
 from cds_service.decision.decide import new_call_id
 from cds_service.errors import MethodNotAllowedError, RequestError
@@ -27,10 +28,11 @@ _LOG = logging.getLogger("cds_service")
 class HookRoutes:
     """``/cds-services``, ``/cds-services/{id}`` and ``/cds-services/{id}/feedback``; slashes too many are forgiven."""
 
-    def __init__(self, app: App, calls: CallHandler, discovery: bytes) -> None:
+    def __init__(self, app: App, calls: CallHandler, discovery: bytes, metrics: Metrics) -> None:
         """``discovery`` is the answer of the discovery endpoint; ``app`` has all other paths."""
         self.app = app
         self.calls = calls
+        self.metrics = metrics
         self.discovery = discovery
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -38,25 +40,25 @@ class HookRoutes:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        call_id = new_call_id()
+        call_id, path = new_call_id(), _path_of(scope)
         try:
-            response = await self._answer(Request(scope, receive), call_id)
-            if response is None:
+            if path is None:
                 await self.app(scope, receive, send)
                 return
+            response = await self._answer(Request(scope, receive), path, call_id)
         except ClientDisconnect:
             _LOG.info("call %s: the client left before its request was complete", call_id)
+            self._count_refusal(path, None)
             return
         except RequestError as error:
             response = refuse(error)
         except Exception as error:  # noqa: BLE001  # the outermost edge
             response = fault(error, call_id)
+        if response.status_code >= 400:
+            self._count_refusal(path, response.status_code)
         await response(scope, receive, send)
 
-    async def _answer(self, request: Request, call_id: str) -> Response | None:
-        path = [part for part in request.scope["path"].split("/") if part]
-        if path[:1] != [_ROOT] or len(path) > 3 or path[2:] not in ([], [_FEEDBACK]):
-            return None
+    async def _answer(self, request: Request, path: list[str], call_id: str) -> Response:
         allowed = _READ if len(path) == 1 else _WRITE
         if request.method not in allowed:
             return _other_method(request, allowed)
@@ -65,6 +67,19 @@ class HookRoutes:
         if len(path) == 2:
             return await self.calls.call(request, path[1], call_id)
         return await self.calls.feedback(request, path[1], call_id)
+
+    def _count_refusal(self, path: list[str] | None, status: int | None) -> None:
+        """Count a hook call or a feedback call that was not answered as asked; None where the client left."""
+        if path and len(path) == 2:
+            self.metrics.count_refusal(OPEN_CLIENT, path[1], status)
+        elif path and len(path) == 3:
+            self.metrics.count_refused_feedback(OPEN_CLIENT, status)
+
+
+def _path_of(scope: Scope) -> list[str] | None:
+    """The parts of a path of the standard; None for any other."""
+    path = [part for part in scope["path"].split("/") if part]
+    return path if path[:1] == [_ROOT] and len(path) <= 3 and path[2:] in ([], [_FEEDBACK]) else None
 
 
 def _other_method(request: Request, allowed: tuple[str, ...]) -> Response:

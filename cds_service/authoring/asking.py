@@ -24,7 +24,7 @@ from cds_service.settings import Settings
 
 if TYPE_CHECKING:
     from cds_service.decision.decide import Judgement
-    from cds_service.fhir.client.session import Asked
+    from cds_service.decision.records import Asked
 
 _PRIVATE: Final = tuple(
     ipaddress.ip_network(text) for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")

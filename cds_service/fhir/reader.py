@@ -7,6 +7,7 @@ import datetime as dt
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from cds_service.decision.records import Asked
 from cds_service.domain.facts import Fact, GapReason, NeedState, PatientFacts, Subject
 from cds_service.domain.queries import Queries, Query
 from cds_service.domain.times import Now
@@ -33,7 +34,7 @@ from cds_service.hooks.request import CDSRequest
 
 if TYPE_CHECKING:  # reading takes no HTTP client
     from cds_service.fhir.client.fhir_client import FHIRClient
-    from cds_service.fhir.client.session import Asked, Session
+    from cds_service.fhir.client.session import Session
 
 _MOST_REFERENCES: Final = 20
 _PRODUCTS: Final = frozenset(("Device", "Medication"))
@@ -113,6 +114,7 @@ class PatientRecord:
         self._keys = reader.queries.keys_of(request.hook)
         every_key = [key for keys in self._keys.values() for key in keys]
         self._intake = Intake(request, context, every_key, reader.max_resources)
+        self.seconds_fetching = 0.0
         self.size = sum(len(value) for value in (request.prefetch or {}).values())
 
     def facts(self) -> PatientFacts:
@@ -166,22 +168,27 @@ class PatientRecord:
             self._asked_for.add(question.query.key)
             self._awaited[asyncio.create_task(self._session.answer(question))] = question
         left = self._until - asyncio.get_running_loop().time()
-        await asyncio.wait(self._awaited, timeout=max(left / 2, 0))
-        self._take()
+        await self._await(max(left / 2, 0))
         return True
 
     async def wait(self) -> bool:
         """Wait for the answers that are still to come; False if there are none."""
         if not self._awaited:
             return False
-        await asyncio.wait(self._awaited)
-        self._take()
+        await self._await(None)
         return True
 
     def stop(self) -> None:
         """Wait for no answer any more."""
         if self._session:
             self._session.stop()
+
+    async def _await(self, seconds: float | None) -> None:
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        await asyncio.wait(self._awaited, timeout=seconds)
+        self.seconds_fetching += loop.time() - started
+        self._take()
 
     def _take(self) -> None:
         """Take in the answers that have come. They wait until then: a judgement may be under way beside the loop."""

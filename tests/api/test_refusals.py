@@ -279,10 +279,10 @@ def test_a_fault_in_a_page_is_answered_in_the_same_way(client, monkeypatch):
     assert problem(client.get("/"), 500)
 
 
-def test_advice_is_given_even_if_the_ledger_cannot_be_written(client_with, tmp_path, caplog):
+def test_advice_is_given_even_if_the_journal_cannot_be_written(client_with, tmp_path, caplog):
     served = client_with(database_url=f"sqlite:///{tmp_path}/ledger.sqlite3")
-    with closing(sqlite3.connect(tmp_path / "ledger.sqlite3")) as ledger, ledger:
-        ledger.execute("DROP TABLE decision")
+    with closing(sqlite3.connect(tmp_path / "ledger.journal.sqlite3")) as journal, journal:
+        journal.execute("DROP TABLE entry")
     assert served.fire(every_hook()["patient-view"]).json()["cards"]
     assert "is not in the ledger: LedgerError" in caplog.text
 

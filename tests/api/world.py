@@ -7,8 +7,10 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -138,6 +140,26 @@ def problem(answer, status):
     return issue
 
 
+def wait_until(holds, what="it", seconds=10):
+    """Look again and again until something holds."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, f"waited {seconds} s for {what}"
+        time.sleep(0.005)
+
+
+def ledger_rows(file, query):
+    """What a SQLite ledger answers to a query, once its journal has been delivered."""
+
+    def asked(path, statement):
+        with contextlib.closing(sqlite3.connect(path)) as connection:
+            return connection.execute(statement).fetchall()
+
+    journal = file.with_suffix(f".journal{file.suffix}")
+    wait_until(lambda: asked(journal, "SELECT count(*) FROM entry") == [(0,)], "the journal to be delivered")
+    return asked(file, query)
+
+
 def codes(answer):
     """The recommendations and other topics that the cards of an answer name."""
     assert answer.status_code == 200, answer.text
@@ -164,11 +186,12 @@ class Server:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
         clean = {name: value for name, value in os.environ.items() if not name.startswith("CDS_")}
+        self._said = tempfile.TemporaryFile()  # noqa: SIM115  # no pipe: it would fill up, for nobody reads meanwhile
         self.process = subprocess.Popen(
             [sys.executable, "-m", "cds_service", "serve"],
             cwd=ROOT,
             env={**clean, "CDS_DATABASE_URL": "sqlite://", "CDS_PORT": str(self.port), **environment},
-            stdout=subprocess.PIPE,
+            stdout=self._said,
             stderr=subprocess.STDOUT,
         )
         self.output = b""
@@ -196,8 +219,11 @@ class Server:
         """Stop the process if it runs; all that it wrote."""
         if self.process.poll() is None:
             self.process.terminate()
-        if not self.process.stdout.closed:
-            self.output += self.process.communicate(timeout=20)[0]
+        self.process.wait(20)
+        if not self._said.closed:
+            self._said.seek(0)
+            self.output = self._said.read()
+            self._said.close()
         return self.output.decode()
 
 

@@ -6,6 +6,7 @@ import re
 
 import httpx
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 from pydantic_core import PydanticUndefined
 
 from cds_service.app import create_app
@@ -61,6 +62,18 @@ def test_the_table_of_settings_is_the_settings():
         (f"CDS_{name.upper()}", _default(field), field.description) for name, field in Settings.model_fields.items()
     ]
     assert sorted(rows) == sorted(expected)
+
+
+def _row(family) -> tuple[str, str, set[str], str]:
+    """Name as it is asked for, type, labels, meaning."""
+    labels = {label for sample in family.samples for label in sample.labels} - {"le"}
+    return family.name + ("_total" if family.type == "counter" else ""), family.type, labels, family.documentation
+
+
+def test_the_table_of_metrics_is_what_is_scraped(app):
+    rows = re.findall(r"^\| `(cds_\w+)` \| (\w+) \| (.*?) ?\| (.+) \|$", README, re.MULTILINE)
+    shown = [(name, kind, set(re.findall(r"`(\w+)`", labels)), meaning) for name, kind, labels, meaning in rows]
+    assert shown == [_row(family) for family in text_string_to_metric_families(_send(app, "GET", "/metrics").text)]
 
 
 def test_every_setting_named_in_the_text_exists():

@@ -9,6 +9,7 @@ from typing import Final
 
 from anyio import CancelScope
 
+from cds_service.decision.records import Asked
 from cds_service.domain.facts import GapReason
 from cds_service.fhir.bundles import Answer
 from cds_service.fhir.client.scopes import Right, Scopes
@@ -16,17 +17,6 @@ from cds_service.fhir.client.search import Connection, follow, found, read, sear
 from cds_service.fhir.questions import Question
 
 _AT_ONCE: Final = 8
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What one query came to: for the log, the metrics and ``cds-service try``. Holds nothing of the patient."""
-
-    need: str
-    template: str
-    seconds: float
-    resources: int
-    reason: GapReason | None
 
 
 @dataclass(slots=True)
