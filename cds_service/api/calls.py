@@ -214,7 +214,7 @@ def _report(
     def status(card: str) -> str:
         if not is_uuid(card):
             return "no card of this service"
-        return "kept, no such card yet" if card in unknown else known_words
+        return "kept, no such card yet" if card.lower() in unknown else known_words
 
     return {"feedback": [{"status": status(one.card)} for one in reports]}
 
@@ -230,10 +230,10 @@ def _entry(report: Feedback) -> FeedbackEntry:
     if reason and not (_CODE.fullmatch(reason.code) and _SYSTEM.fullmatch(reason.system)):
         reason = None
     return FeedbackEntry(
-        card=report.card,
+        card=report.card.lower(),
         outcome=report.outcome.value,
         outcome_timestamp=report.outcome_timestamp,
-        accepted_suggestions=tuple(filter(is_uuid, report.accepted_ids)),
+        accepted_suggestions=tuple(one.lower() for one in report.accepted_ids if is_uuid(one)),
         reason_system=reason.system if reason else None,
         reason_code=reason.code if reason else None,
     )

@@ -157,3 +157,8 @@ def test_more_reports_than_a_thousand_at_once_are_refused(client, card):
 
 def test_a_body_of_reports_above_a_mebibyte_is_refused(client, card):
     assert report(client, accepted(card, padding="x" * 1024 * 1024)).status_code == 413
+
+
+def test_a_uuid_is_the_same_in_capital_letters(client, card):
+    shouted = accepted(card) | {"card": card["uuid"].upper()}
+    assert said(report(client, shouted)) == ["kept"]
