@@ -323,7 +323,7 @@ def test_what_could_not_be_fetched_is_counted_by_its_reason(counts):
 
 
 def test_what_came_too_late_is_counted_as_late(client_with):
-    counts = Counts(client_with(deadline_ms=400))
+    counts = Counts(client_with(deadline_ms=1500))
     with FaultServer(a_record(), faults={"Procedure": "slow first byte"}) as server:
         assert counts.client.fire(asking(server.base)).status_code == 200
     assert counts.of("cds_fetch_failures_total") == {("procedures", "late"): 1}
