@@ -5,6 +5,7 @@ Warnings are errors and markers are strict: see pyproject.toml.
 
 import asyncio
 import datetime as dt
+import functools
 import ipaddress
 import os
 import socket
@@ -15,6 +16,7 @@ import httpx
 import pytest
 from hypothesis import settings as hypothesis_settings
 
+from cds_service import app as app_module
 from cds_service.app import create_app
 from cds_service.settings import Settings
 
@@ -37,6 +39,16 @@ def _closed_room(monkeypatch: pytest.MonkeyPatch) -> None:
     for method in ("connect", "connect_ex", "sendto"):
         monkeypatch.setattr(socket.socket, method, _loopback_only(getattr(socket.socket, method)))
     monkeypatch.setattr(socket, "getaddrinfo", _known_names_only(socket.getaddrinfo))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _knowledge_is_read_once() -> Iterator[None]:
+    """The built-in knowledge does not change while the tests run; other folders are read each time."""
+    own, read = Settings().cards_dir, app_module.load_knowledge
+    once = functools.cache(read)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(app_module, "load_knowledge", lambda cards: once(cards) if cards == own else read(cards))
+        yield
 
 
 def _loopback_only(original: Any) -> Any:

@@ -65,6 +65,7 @@ class Courier:
         self._thread.join(timeout)
 
     def _run(self) -> None:
+        """An entry or not, the first round makes the tables."""
         pause = 0.0
         while True:
             self._called.wait(pause or (_A_DAY if self._keep else None))
@@ -72,6 +73,7 @@ class Courier:
                 time.sleep(_LINGER)
             self._called.clear()
             try:
+                self._database.migrate()
                 while self._deliver_some():
                     pass
                 self._purge()

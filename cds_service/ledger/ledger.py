@@ -132,6 +132,8 @@ def open_ledger(
     journal = Journal(journal_file or path.with_suffix(f".journal{path.suffix or '.sqlite3'}"), journal_limit)
     claim_ledger_file(path.absolute())
     database = Database(sqlite_engine(path.absolute()))
+    with database.reading():  # makes the tables now, so that no call waits for that
+        pass
     return Ledger(journal, database, folder, keep)
 
 
