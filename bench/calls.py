@@ -252,7 +252,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=1.0, help="of each measurement in a round")
-    parser.add_argument("--memory-ledger", action="store_true", help="keep the ledger in memory instead of in a file")
     parser.add_argument("--allocator", action="store_true", help="set glibc's malloc thresholds on both sides")
     parser.add_argument("--markdown", action="store_true")
     options = parser.parse_args()
@@ -267,7 +266,7 @@ def main() -> None:
     service = [sys.executable, "-m", "cds_service", "serve"]
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
         extra = dict(_ALLOCATOR) if options.allocator else {}
-        ledger = "sqlite://" if options.memory_ledger else f"sqlite:///{folder}/ledger.sqlite3"
+        ledger = f"sqlite:///{folder}/ledger.sqlite3"
         bare = stack.enter_context(running("bare", uvicorn, extra, core))
         extra |= {"CDS_DATABASE_URL": ledger, "CDS_LOG_LEVEL": "warning"}
         ours = stack.enter_context(running("service", service, extra, core))

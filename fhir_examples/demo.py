@@ -30,7 +30,7 @@ _START_SECONDS = 30
 
 @contextlib.contextmanager
 def service() -> Iterator[int]:
-    """The real service in a process of its own: default settings, a ledger in memory. Gives its port."""
+    """The real service in a process of its own: default settings, a ledger that nobody keeps. Gives its port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -148,7 +148,7 @@ def clock(_shared: tuple[Client, Clock]) -> Clock:
 
 @pytest.fixture
 def client(_shared: tuple[Client, Clock], clock: Clock) -> Client:  # noqa: ARG001  # the clock is set back
-    """The service with its default settings and a ledger in memory. Made once: no test may lean on an empty ledger."""
+    """The service with its default settings, made once: no test may lean on its ledger being empty."""
     return _shared[0]
 
 

@@ -170,14 +170,14 @@ class CallHandler:
         try:
             await self.ledger.record(record)
             self.metrics.observe(service_id, "record", time.perf_counter() - started)
-        except Exception as error:  # noqa: BLE001  # advice that is not kept is better than no advice, or worse: as set
+        except Exception as error:  # noqa: BLE001  # whatever it is, the setting says whether to advise without a record
             _LOG.error("call %s is not in the ledger: %s", call_id, type(error).__name__)
             if self.refuses_unkept:
                 raise OverloadedError from None
             self.metrics.count_not_kept(OPEN_CLIENT)
 
     async def feedback(self, request: Request, service_id: str, call_id: str) -> Response:
-        """``POST /cds-services/{id}/feedback`` (FBK-2). Idempotent; unknown cards are kept and counted, not refused."""
+        """``POST /cds-services/{id}/feedback`` (FBK-2). Idempotent; a card not known yet is told, not refused."""
         if not self.decider.knowledge.service(service_id):
             raise UnknownServiceError
         reports = parse_feedback(await read_body(request, min(self.max_body_bytes, _LARGEST_FEEDBACK))).feedback
@@ -190,7 +190,7 @@ class CallHandler:
             _LOG.error("feedback %s is not in the ledger: %s", call_id, type(error).__name__)
             raise OverloadedError from None
         self.metrics.count_feedback(OPEN_CLIENT, entries, len(reports) - len(entries))
-        answer = _report(reports, entries, kept)
+        answer = {"feedback": [{"status": _status(report.card, kept)} for report in reports]}
         _LOG.info("feedback %s %s: %d of %d entries kept", call_id, service_id, len(entries), len(reports))
         return Response(json.dumps(answer), headers={"cache-control": "no-store"}, media_type="application/json")
 
@@ -204,19 +204,13 @@ def _log(call_id: str, service_id: str, decision: Decision, duration: float) -> 
     _LOG.info(text, call_id, service_id, decision.outcome, shown, quiet, unread, duration)
 
 
-def _report(
-    reports: Sequence[Feedback], entries: Sequence[FeedbackEntry], kept: FeedbackReport
-) -> dict[str, list[dict[str, str]]]:
-    """What became of each entry, in their order: kept, kept though its card is not known yet, or no card of ours."""
-    unknown = {entries[number].card for number in kept.unknown or ()}
-    known_words = "kept" if kept.unknown is not None else "kept, its card was not looked up"
-
-    def status(card: str) -> str:
-        if not is_uuid(card):
-            return "no card of this service"
-        return "kept, no such card yet" if card.lower() in unknown else known_words
-
-    return {"feedback": [{"status": status(one.card)} for one in reports]}
+def _status(card: str, kept: FeedbackReport) -> str:
+    """What became of the entry on a card."""
+    if not is_uuid(card):
+        return "no card of this service"
+    if kept.unknown is None:
+        return "kept, its card was not looked up"
+    return "kept, no such card yet" if card.lower() in kept.unknown else "kept"
 
 
 def is_uuid(text: str) -> bool:

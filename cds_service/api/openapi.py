@@ -33,8 +33,11 @@ _REFUSALS: Final[Mapping[str, str]] = {
     "413": "Too many bytes, resources or levels",
     "415": "Not declared as JSON",
     "500": "A fault of this service, with the id of the call",
+    "503": "It cannot be kept now, and the settings or the standard want it kept: come back later",
 }
-_FEEDBACK_REFUSALS: Final = {status: words for status, words in _REFUSALS.items() if status != "412"}
+_FEEDBACK_REFUSALS: Final = {status: words for status, words in _REFUSALS.items() if status != "412"} | {
+    "403": "A card that was shown to another client"
+}
 
 
 def openapi_of(knowledge: Knowledge) -> dict[str, Any]:
@@ -45,8 +48,7 @@ def openapi_of(knowledge: Knowledge) -> dict[str, Any]:
         path = f"/cds-services/{service.id}"
         call = _operation(service.title, _object("cards"), _REFUSALS)
         paths[path] = {"post": call | _body(_call(service.hook))}
-        counts = _object("stored", "repeated", "unknown")
-        report = _operation("What users did with the cards", counts, _FEEDBACK_REFUSALS)
+        report = _operation("What users did with the cards", _object("feedback"), _FEEDBACK_REFUSALS)
         paths[f"{path}/feedback"] = {"post": report | _body(_FEEDBACK)}
     for path, words in (("/health/live", "Whether the process lives"), ("/health/ready", "Whether it can answer")):
         paths[path] = {"get": _operation(words, _object("status"))}

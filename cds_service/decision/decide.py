@@ -48,18 +48,15 @@ class Decision:
 class Judgement:
     """One call, judged on what is known of the patient so far.
 
-    ``hanging`` has the needs on which an answer still hangs, less those that the client said it cannot give.
+    ``hanging`` has the needs on which an answer still hangs, less those that the client said it cannot give;
+    ``standing`` the recommendations that stand, most urgent first.
     """
 
     situation: Situation
     evaluations: tuple[Evaluation, ...]
     hanging: frozenset[str]
     concerns_us: Answer
-
-    @property
-    def standing(self) -> list[Evaluation]:
-        """The recommendations that stand, most urgent first."""
-        return _in_order(e for e in self.evaluations if e.standing is Standing.STANDS)
+    standing: tuple[Evaluation, ...]
 
 
 class Decider:
@@ -99,7 +96,8 @@ class Decider:
         """Every recommendation of the hook against what is known so far."""
         evaluations = self.evaluate(situation)
         hanging = self._hanging(evaluations, situation.facts)
-        return Judgement(situation, evaluations, hanging, self.knowledge.concerns_us.answer(situation))
+        standing = _in_order(e for e in evaluations if e.standing is Standing.STANDS)
+        return Judgement(situation, evaluations, hanging, self.knowledge.concerns_us.answer(situation), standing)
 
     def open_needs(self, judgement: Judgement) -> tuple[frozenset[str], ...]:
         """The needs worth asking for now, in the order of their worth: what tells most comes first.
@@ -124,9 +122,12 @@ class Decider:
 
         Raises PreconditionError where the needed data cannot be had.
         """
-        situation, evaluations, hanging = judgement.situation, judgement.evaluations, judgement.hanging
+        situation, hanging = judgement.situation, judgement.hanging
         standing = [e for e in judgement.standing if e.recommendation.id not in quiet]
         snoozed = [e for e in judgement.standing if e.recommendation.id in quiet]
+        if snoozed:  # what only a quiet one hangs on is no gap of this answer
+            heard = (e for e in judgement.evaluations if e.recommendation.id not in quiet)
+            hanging = self._hanging(heard, situation.facts)
         critical = [e for e in standing if _is_critical_red_flag(e)]
         shown = critical or standing
         unnamed = hanging.difference(*(evaluation.shown_gaps for evaluation in shown[: self.max_cards or None]))
@@ -140,7 +141,7 @@ class Decider:
         outcome = ("partial" if hanging else "complete") + (" with cards" if shown else " without cards")
         gaps = self._gaps(hanging, situation.facts)
         response = CDSResponse(cards=tuple(cards), extension=_extension(gaps, situation.facts))
-        return Decision(response, tuple(records), outcome, gaps, evaluations)
+        return Decision(response, tuple(records), outcome, gaps, judgement.evaluations)
 
     def _cannot_be_answered(self, hanging: frozenset[str], concerned: bool, facts: PatientFacts) -> bool:
         """Without the Patient, whenever something hangs on it; without the Conditions, where nothing concerns us."""
@@ -165,7 +166,7 @@ class Decider:
             ]
         return cards, records
 
-    def _hanging(self, evaluations: tuple[Evaluation, ...], facts: PatientFacts) -> frozenset[str]:
+    def _hanging(self, evaluations: Iterable[Evaluation], facts: PatientFacts) -> frozenset[str]:
         """The needs on which an answer still hangs, less those that the client said it cannot give."""
         hanging: set[str] = set()
         for evaluation in evaluations:
@@ -221,9 +222,9 @@ def _in_effect(recommendation: Recommendation, today: dt.date) -> bool:
     )
 
 
-def _in_order(evaluations: Iterable[Evaluation]) -> list[Evaluation]:
+def _in_order(evaluations: Iterable[Evaluation]) -> tuple[Evaluation, ...]:
     """Critical before warning before info, then the order of the table."""
-    return sorted(evaluations, key=lambda e: (-e.indicator.rank, e.recommendation.order))
+    return tuple(sorted(evaluations, key=lambda e: (-e.indicator.rank, e.recommendation.order)))
 
 
 def _is_critical_red_flag(evaluation: Evaluation) -> bool:

@@ -39,13 +39,15 @@ class Quieting:
             of(client, "episode", self._episode(context, judgement)),
         )
 
-    def _episode(self, context: HookContext, judgement: Judgement) -> str:
-        return f"{context.patient_id} {episode_of(judgement.situation.facts, self.rules.episode_of)}"
+    def _episode(self, context: HookContext, judgement: Judgement) -> str | None:
+        """The patient's episode; None, which is never that of an override, where it cannot be told."""
+        episode = episode_of(judgement.situation.facts, self.rules)
+        return None if episode is None else f"{context.patient_id} {episode}"
 
     async def quiet(self, client: str, context: HookContext, judgement: Judgement, at: dt.datetime) -> frozenset[str]:
         """The recommendations, of those that stand, that an override keeps silent now."""
-        standing = judgement.standing
-        if not standing:
+        standing, episode = judgement.standing, self._episode(context, judgement)
+        if not standing or episode is None:
             return _NOTHING
         of = self.hashes.all_of
         patients = of(client, "patient", context.patient_id)
@@ -62,6 +64,6 @@ class Quieting:
         whom = Whom(
             of(client, "user", context.user_id),
             of(client, "encounter", context.encounter_id) if context.encounter_id else (),
-            of(client, "episode", self._episode(context, judgement)),
+            of(client, "episode", episode),
         )
         return quiet(standing, overrides, whom, at, self.rules)

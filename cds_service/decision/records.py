@@ -117,9 +117,8 @@ class FeedbackRecord:
 class FeedbackReport:
     """What became of the entries of one feedback call: all are kept.
 
-    `unknown` has the cards, by their place in the call, of which nothing is known yet: their record may still be on its
-    way, in another replica for instance, and is joined when it comes. None where that could not be looked up.
+    `unknown` has the cards of which nothing is known yet: their record may still be on its way, in another replica for
+    instance, and is joined when it comes. None where that could not be looked up.
     """
 
-    received: int
-    unknown: tuple[int, ...] | None = ()
+    unknown: frozenset[str] | None = frozenset()

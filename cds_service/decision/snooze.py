@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Final
 
 from cds_service.domain.evaluation import Evaluation
 from cds_service.domain.facts import Condition, Kind, PatientFacts
@@ -19,6 +20,9 @@ from cds_service.domain.recommendations import Indicator, Sort
 from cds_service.domain.times import When
 from cds_service.domain.truth import NOT_MET
 from cds_service.knowledge.snooze import SnoozeRules
+
+_SKEW: Final = timedelta(days=1)
+"""How far the clock of an EHR may be ahead: a time beyond that is no time at all, and must not quiet for years."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,16 +76,19 @@ def _quiets(override: Override, evaluation: Evaluation, whom: Whom, at: datetime
     is_urgent = dismissed is Indicator.CRITICAL or evaluation.recommendation.sort is Sort.RED_FLAG
     if is_urgent and override.encounter not in whom.encounter:
         return False
-    return is_urgent or at - override.at < timedelta(days=rules.days(dismissed, reason))
+    age = at - override.at
+    return age > -_SKEW and (is_urgent or age < timedelta(days=rules.days(dismissed, reason)))
 
 
-def episode_of(facts: PatientFacts, concepts: Collection[str]) -> str:
-    """The spell of these conditions that the patient is in, by the day of its first onset.
+def episode_of(facts: PatientFacts, rules: SnoozeRules) -> str | None:
+    """The spell of foot drop that the patient is in, by the day of its first onset; None where it cannot be told.
 
     It reaches back over conditions that have ended, as long as another one was there when they did. One word stands for
     a spell whose onset nobody knows, another for no spell at all.
     """
-    found = [fact for fact in facts.of(Kind.CONDITION, concepts) if isinstance(fact, Condition)]
+    if facts.missing(rules.episode_needs):
+        return None
+    found = [fact for fact in facts.of(Kind.CONDITION, rules.episode_of) if isinstance(fact, Condition)]
     active = [fact for fact in found if fact.active is not NOT_MET]
     if not active:
         return "none"

@@ -116,7 +116,7 @@ class Answer:
         kinds = {resource.kind for resource in matches}
         if kinds and resource_type not in kinds:
             return NeedState.FAILED
-        if self.has_more or (self.total and self.total > count(matches) + self.broken):
+        if self.has_more or (self.total and self.total > _count(matches) + self.broken):
             return NeedState.TRUNCATED
         return NeedState.PRESENT if kinds else NeedState.EMPTY
 
@@ -129,7 +129,7 @@ class Answer:
         )
 
 
-def count(resources: list[shapes.Record]) -> int:
+def _count(resources: list[shapes.Record]) -> int:
     """How many different resources these are; one without id is its own."""
     return len({(resource.kind, str(resource.id or index)) for index, resource in enumerate(resources)})
 

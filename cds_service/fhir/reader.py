@@ -105,7 +105,6 @@ class PatientRecord:
         self._request = request
         self._until = until
         self._session: Session | None = None
-        self._asked_for: set[str] = set()
         self._awaited: dict[asyncio.Task[Answer], Question] = {}
         self._unresolved: dict[str, str] = {}
         self._context = context
@@ -139,7 +138,7 @@ class PatientRecord:
         chart.reading.doubtful = sum(fact.doubtful for fact in facts)
         self._unresolved = chart.unresolved
         needs, reasons = self._needs(subject)
-        self._mark_partial(needs, chart, {id(orphan) for orphan in unused})
+        self._mark_partial(needs, reasons, chart, {id(orphan) for orphan in unused})
         return PatientFacts(subject, facts, needs, chart.reading, reasons)
 
     @property
@@ -165,7 +164,6 @@ class PatientRecord:
         if self._session is None:
             self._session = await client.session(self._request, self._context.patient_id, self._until)
         for question in questions:
-            self._asked_for.add(question.query.key)
             self._awaited[asyncio.create_task(self._session.answer(question))] = question
         left = self._until - asyncio.get_running_loop().time()
         await self._await(max(left / 2, 0))
@@ -190,6 +188,11 @@ class PatientRecord:
         self.seconds_fetching += loop.time() - started
         self._take()
 
+    @property
+    def _asked_for(self) -> set[str]:
+        """The keys of the queries that are answered or on their way."""
+        return {*self._intake.fetched, *(question.query.key for question in self._awaited.values())}
+
     def _take(self) -> None:
         """Take in the answers that have come. They wait until then: a judgement may be under way beside the loop."""
         for task in [task for task in self._awaited if task.done()]:
@@ -199,9 +202,10 @@ class PatientRecord:
 
     def _questions(self, needs: frozenset[str]) -> Iterator[Question]:
         """What prefetch did not answer. An error that the client reports there is not asked for again (PFD-4)."""
+        asked_for = self._asked_for
         for query in self._reader.queries.of(self._request.hook, needs):
             sent = self._intake.answers.get(query.key)
-            if query.key in self._asked_for:
+            if query.key in asked_for:
                 continue
             if sent is not None and (sent.said_so or sent.state(query.resource).proves_absence):
                 continue
@@ -211,25 +215,28 @@ class PatientRecord:
     def _references(self, needs: frozenset[str]) -> Iterator[Question]:
         """The devices and medicines to which records of these needs point, and which did not come."""
         wanted = {need.resource: name for name, need in self._reader.vocabulary.needs.items() if name in needs}
-        room = _MOST_REFERENCES - sum("/" in key for key in self._asked_for)
+        asked_for = self._asked_for
+        room = _MOST_REFERENCES - sum("/" in key for key in asked_for)
         for reference, holder in self._unresolved.items():
             kind, name = split_reference(reference) or ("", "")  # strict: it becomes a path on the server
             key = f"{kind}/{name}"
-            if room > 0 and holder in wanted and kind in _PRODUCTS and key not in self._asked_for:
+            if room > 0 and holder in wanted and kind in _PRODUCTS and key not in asked_for:
                 room -= 1
                 yield Question(Query(wanted[holder], key, kind, f"{kind}/id"), key)
 
-    def _mark_partial(self, needs: dict[str, NeedState], chart: Chart, unused: set[int]) -> None:
+    def _mark_partial(
+        self, needs: dict[str, NeedState], reasons: dict[str, GapReason], chart: Chart, unused: set[int]
+    ) -> None:
         """A need whose answer holds something that could not be used proves no absence."""
         if not (chart.reading.invalid or chart.unresolved):
             return
         for name, need in self._reader.vocabulary.needs.items():
             if needs[name].proves_absence and need.resource != "Patient":
                 answers = self._intake.answers_for(self._keys.get(name, ()), need.resource)
-                if need.resource in chart.unresolved.values() or any(
-                    answer.has_unusable(need.resource, unused) for answer in answers
-                ):
+                if any(answer.has_unusable(need.resource, unused) for answer in answers):
                     needs[name] = NeedState.PARTIAL
+                elif need.resource in chart.unresolved.values():  # what a record is about did not come
+                    needs[name], reasons[name] = NeedState.PARTIAL, GapReason.INCOMPLETE
 
     def _facts(self, chart: Chart) -> list[Fact]:
         """The facts of the drafts, then of the record, leaving out the orders that are those drafts."""

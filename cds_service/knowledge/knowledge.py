@@ -13,7 +13,7 @@ from cds_service.domain.situation import Criterion
 from cds_service.domain.vocabulary import Vocabulary
 from cds_service.errors import KnowledgeError, SettingsError
 from cds_service.knowledge.names import Names
-from cds_service.knowledge.prefetch import Asked
+from cds_service.knowledge.prefetch import HookNeeds
 from cds_service.knowledge.queries import queries_of
 from cds_service.knowledge.schema import (
     EHRProfileEntry,
@@ -39,7 +39,7 @@ class Knowledge:
     evidence: Mapping[str, EvidenceEntry]
     topic_system: str
     names: Names
-    asked: Mapping[str, Asked]
+    hook_needs: Mapping[str, HookNeeds]
     prefetch: Mapping[str, Mapping[str, str]]
     ehr_profiles: Mapping[str, EHRProfileEntry]
     snooze: SnoozeRules
@@ -56,7 +56,7 @@ class Knowledge:
         if profile and profile not in self.ehr_profiles:
             there = ", ".join(self.ehr_profiles) or "none"
             raise SettingsError(f"there is no EHR profile {profile!r} in ehr_profiles/; there are: {there}")
-        return queries_of(self.asked, self.names.needs, self.ehr_profiles[profile] if profile else None)
+        return queries_of(self.hook_needs, self.names.needs, self.ehr_profiles[profile] if profile else None)
 
     def reviews(self, on: dt.date) -> list[str]:
         """What a start-up log says of reviews that are overdue and periods that are over. Nothing stops for a date."""

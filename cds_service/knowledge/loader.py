@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from cds_service.domain.codes import CodeTable, Coding
+from cds_service.domain.facts import Kind
 from cds_service.domain.recommendations import Orderable, Recommendation
 from cds_service.domain.times import Window
 from cds_service.domain.vocabulary import Need, Plausible, Vocabulary
@@ -25,7 +26,7 @@ from cds_service.knowledge.definitions_compiler import DefinitionsCompiler
 from cds_service.knowledge.document import Document, Steps, read_document, yaml_files
 from cds_service.knowledge.knowledge import Knowledge
 from cds_service.knowledge.names import Names
-from cds_service.knowledge.prefetch import asked_at
+from cds_service.knowledge.prefetch import needs_at
 from cds_service.knowledge.problems import Problems
 from cds_service.knowledge.queries import CODES, THIS_PATIENT, names_patient, queries_of
 from cds_service.knowledge.recommendation_compiler import RecommendationCompiler
@@ -79,8 +80,8 @@ class Loader:
         vocabulary = self._vocabulary(named, table, words)
         profiles = dict(self._ehr_profiles())
         self._stop_if_broken()
-        asked = {s.hook: asked_at(s.hook, recommendations, concerns, self.names) for s in words.services}
-        queries = queries_of(asked, words.needs)
+        hook_needs = {s.hook: needs_at(s.hook, recommendations, concerns, self.names) for s in words.services}
+        queries = queries_of(hook_needs, words.needs)
         return Knowledge(
             fingerprint=self.fingerprint(),
             words=words,
@@ -91,8 +92,8 @@ class Loader:
             evidence=evidence,
             topic_system=tables.systems[words.source.topics].uri,
             names=self.names,
-            asked=asked,
-            prefetch={hook: queries.prefetch(hook) for hook in asked},
+            hook_needs=hook_needs,
+            prefetch={hook: queries.prefetch(hook) for hook in hook_needs},
             ehr_profiles=profiles,
             snooze=snooze,
             seed=seed,
@@ -205,7 +206,7 @@ class Loader:
         entry = words.snooze
         after_info = criteria.days(entry.after_info, ("snooze", "after info"))
         after_warning = criteria.days(entry.after_warning, ("snooze", "after warning"))
-        concepts = criteria.concepts(entry.episode_of, ("snooze", "episode of"))
+        concepts = sorted(criteria.concepts(entry.episode_of, ("snooze", "episode of")))
         reasons = {}
         for name, reason in self._reasons.items():
             coding = self.names.override_reasons[name]
@@ -214,7 +215,8 @@ class Loader:
         return SnoozeRules(
             after_info.amount if after_info else 0,
             after_warning.amount if after_warning else 0,
-            tuple(sorted(concepts)),
+            tuple(concepts),
+            criteria.needs(Kind.CONDITION, concepts, ("snooze", "episode of")),
             reasons,
         )
 

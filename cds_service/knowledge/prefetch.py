@@ -14,14 +14,14 @@ from cds_service.knowledge.names import Names
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class HookNeeds:
     """What one hook asks for: the needs, and the codes of the findings."""
 
     needs: frozenset[str]
     codes: tuple[str, ...]
 
 
-def asked_at(hook: str, recommendations: Iterable[Recommendation], concerns: Criterion, names: Names) -> Asked:
+def needs_at(hook: str, recommendations: Iterable[Recommendation], concerns: Criterion, names: Names) -> HookNeeds:
     """The needs that the recommendations of one hook hang on, and the codes of the findings they look for."""
     spoken = [r for r in recommendations if hook in r.hooks and r.is_effective]
     criteria = [c for r in spoken for c in criteria_of(r)] + [concerns]
@@ -33,7 +33,7 @@ def asked_at(hook: str, recommendations: Iterable[Recommendation], concerns: Cri
             isinstance(criterion, run.Records) and criterion.kind is Kind.FINDING
         ):
             findings |= set(criterion.concepts)
-    return Asked(frozenset(needed), tuple(sorted(_finding_codes(findings, names))))
+    return HookNeeds(frozenset(needed), tuple(sorted(_finding_codes(findings, names))))
 
 
 def criteria_of(recommendation: Recommendation) -> Iterator[Criterion]:

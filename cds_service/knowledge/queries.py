@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from cds_service.domain.queries import Queries, Query
-from cds_service.knowledge.prefetch import Asked
+from cds_service.knowledge.prefetch import HookNeeds
 from cds_service.knowledge.schema import EHRProfileEntry, NeedEntry
 
 CODES = "{codes}"
@@ -29,18 +29,18 @@ def names_patient(template: str, resource: str) -> bool:
 
 
 def queries_of(
-    asked: Mapping[str, Asked], needs: Mapping[str, NeedEntry], profile: EHRProfileEntry | None = None
+    hook_needs: Mapping[str, HookNeeds], needs: Mapping[str, NeedEntry], profile: EHRProfileEntry | None = None
 ) -> Queries:
     """The queries of every hook, with those of a profile in the place of the needs' own."""
     unavailable = frozenset(name for name, entry in profile.needs.items() if entry.unavailable) if profile else _NOTHING
     by_hook = {
         hook: tuple(_at(asks, {name: need for name, need in needs.items() if name not in unavailable}, profile))
-        for hook, asks in asked.items()
+        for hook, asks in hook_needs.items()
     }
     return Queries(by_hook, unavailable)
 
 
-def _at(asks: Asked, needs: Mapping[str, NeedEntry], profile: EHRProfileEntry | None) -> Iterator[Query]:
+def _at(asks: HookNeeds, needs: Mapping[str, NeedEntry], profile: EHRProfileEntry | None) -> Iterator[Query]:
     codes = ",".join(asks.codes)
     for name, need in needs.items():
         if name not in asks.needs:

@@ -18,11 +18,15 @@ class ReasonRule:
 
 @dataclass(frozen=True, slots=True)
 class SnoozeRules:
-    """Days by indicator, reasons by system and code, and the conditions whose spells are the episodes."""
+    """Days by indicator, reasons by system and code, and the conditions whose spells are the episodes.
+
+    ``episode_needs`` are the needs that can show these.
+    """
 
     after_info: int
     after_warning: int
     episode_of: tuple[str, ...]
+    episode_needs: frozenset[str]
     reasons: Mapping[tuple[str, str], ReasonRule]
 
     def days(self, dismissed: Indicator, reason: ReasonRule | None) -> int:

@@ -51,13 +51,6 @@ class Courier:
         """There is something to deliver."""
         self._called.set()
 
-    def wait_until_delivered(self, timeout: float) -> bool:
-        """Whether all is delivered, now or within so many seconds."""
-        end = time.monotonic() + timeout
-        while self._journal.depth and time.monotonic() < end:
-            time.sleep(_LINGER)
-        return not self._journal.depth
-
     def stop(self, timeout: float) -> None:
         """Deliver what can be delivered at once, and end. What stays waits in the journal."""
         self._end = True

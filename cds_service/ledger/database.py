@@ -6,6 +6,7 @@ import json
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import fields
 from datetime import datetime
 from hashlib import sha256
 from itertools import groupby
@@ -22,6 +23,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from cds_service.decision.records import DecisionRecord, FeedbackEntry, FeedbackRecord
 from cds_service.decision.snooze import Override
 from cds_service.errors import LedgerError
+from cds_service.ledger.database_url import READS_ONLY
 from cds_service.ledger.journal import Entry
 from cds_service.ledger.tables import call, card, delivery, feedback
 
@@ -31,8 +33,8 @@ _MIGRATIONS: Final = Path(__file__).parent / "migrations"
 _MIGRATING, _DELIVERING = 0x46444C47, 0x46444C48  # PostgreSQL's locks for the one process that does it
 _ONE_MIGRATES: Final = Lock()  # Alembic's context is one for the whole process
 _FAULTS_OF_VALUES: Final = ("22", "23", "54")  # SQLSTATE: data exception, constraint violated, program limit exceeded
+_OF_AN_OVERRIDE: Final = [one.name for one in fields(Override) if one.name != "at"]
 _STANDING: Final = ("outcome", "outcome_at", "said", "reason_system", "reason_code", "accepted_suggestions")
-READS_ONLY: Final = "reads_only"
 _AT_ONCE: Final = 400  # values in one query: SQLite allows 999
 
 logging.getLogger("alembic").setLevel(logging.WARNING)  # a start is no news
@@ -142,14 +144,8 @@ class Database:
         self, client: str, patients: Sequence[str], recommendations: Sequence[str], since: datetime
     ) -> list[Override]:
         """The cards of these recommendations that stand dismissed for a patient, known by any of these hashes."""
-        columns = (card.c.indicator, card.c.sides, card.c.user, card.c.encounter, card.c.episode)
-        query = sa.select(
-            card.c.recommendation_id,
-            card.c.outcome_at.label("at"),
-            card.c.reason_system,
-            card.c.reason_code,
-            *columns,
-        ).where(
+        columns = (card.c[name] for name in _OF_AN_OVERRIDE)
+        query = sa.select(*columns, card.c.outcome_at.label("at")).where(
             card.c.client == client,
             card.c.patient.in_(patients),
             card.c.recommendation_id.in_(recommendations),

@@ -14,6 +14,7 @@ _EXPECTED: Final = (
     "postgresql://user:password@host/database."
 )
 _CONNECT_SECONDS: Final = 5
+READS_ONLY: Final = "reads_only"  # the execution option of a connection that writes nothing
 
 
 def sqlite_path(database_url: str) -> Path | None:
@@ -51,7 +52,7 @@ def sqlite_engine(path: Path) -> sa.Engine:
 
     @sa.event.listens_for(engine, "begin")
     def _begin(connection: sa.Connection) -> None:
-        reads_only = connection.get_execution_options().get("reads_only")
+        reads_only = connection.get_execution_options().get(READS_ONLY)
         connection.exec_driver_sql("BEGIN" if reads_only else "BEGIN IMMEDIATE")
 
     return engine

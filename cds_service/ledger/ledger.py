@@ -70,10 +70,7 @@ class Ledger:
                 FEEDBACK, _ENCODE(FeedbackRecord(client, service_id, received_at, tuple(entries)))
             )
             self.courier.call()
-        if not looked_up:
-            return FeedbackReport(len(entries), None)
-        unknown = tuple(number for number, entry in enumerate(entries) if entry.card not in owners)
-        return FeedbackReport(len(entries), unknown)
+        return FeedbackReport(frozenset(entry.card for entry in entries) - owners.keys() if looked_up else None)
 
     async def _owners(self, cards: set[str]) -> tuple[dict[str, str], bool]:
         """Card → its client, for those that are known; and whether all were looked up, also in the database."""

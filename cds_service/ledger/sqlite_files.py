@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from contextlib import closing
 from pathlib import Path
 from typing import Final
@@ -70,12 +71,23 @@ def _create_private_file(path: Path) -> None:
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     """Check that the file is ours or empty, switch it to WAL and create what is missing."""
     is_new = _is_new(connection, path)
-    mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
-    if mode != "wal":
+    if _write_ahead(connection) != "wal":
         raise LedgerError(f"The journal {path} is on a file system where SQLite cannot keep a write-ahead log.")
     connection.execute("PRAGMA synchronous = NORMAL")
     if is_new:
         _create_tables(connection, path)
+
+
+def _write_ahead(connection: sqlite3.Connection) -> str:
+    """Switch the file to WAL; returns its mode then. SQLite itself does not wait for another that does so too."""
+    end = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            return str(connection.execute("PRAGMA journal_mode = WAL").fetchone()[0])
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > end:
+                raise
+        time.sleep(0.01)
 
 
 def _create_tables(connection: sqlite3.Connection, path: Path) -> None:
@@ -90,7 +102,7 @@ def _create_tables(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def _is_new(connection: sqlite3.Connection, path: Path) -> bool:
-    """Whether the file is still empty. Raises `LedgerError` if it is not empty and not a ledger of this version."""
+    """Whether the file is still empty. Raises `LedgerError` if it is something else than a journal of this version."""
     application_id = connection.execute("PRAGMA application_id").fetchone()[0]
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     table_count = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]

@@ -24,6 +24,8 @@ from sqlalchemy import (
     TypeDecorator,
 )
 
+from cds_service.decision.records import Pseudonyms
+
 
 class Instant(TypeDecorator[datetime]):
     """A time with a zone: kept in UTC, given back in UTC. SQLite knows no zones."""
@@ -54,6 +56,10 @@ def _client() -> Column[Any]:
     return Column("client", String(64), primary_key=True)
 
 
+def _whom() -> tuple[Column[Any], ...]:
+    return tuple(Column(name, String(64), nullable=False) for name in Pseudonyms._fields)
+
+
 call = Table(
     "call",
     metadata,
@@ -70,10 +76,7 @@ call = Table(
     Column("parse_ms", Float, nullable=False),
     Column("fetch_ms", Float, nullable=False),
     Column("decide_ms", Float, nullable=False),
-    Column("patient", String(64), nullable=False),
-    Column("user", String(64), nullable=False),
-    Column("encounter", String(64), nullable=False),
-    Column("episode", String(64), nullable=False),
+    *_whom(),
     Index("call_by_time", "at"),
 )
 
@@ -93,10 +96,7 @@ card = Table(
     Column("suggestion_uuids", JSON, nullable=False),
     Column("state", String(10), nullable=False),
     Column("sides", Integer, nullable=False),
-    Column("patient", String(64), nullable=False),
-    Column("user", String(64), nullable=False),
-    Column("encounter", String(64), nullable=False),
-    Column("episode", String(64), nullable=False),
+    *_whom(),
     Column("outcome", String(10)),
     Column("outcome_at", Instant),
     Column("reason_system", String(200)),

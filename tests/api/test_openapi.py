@@ -33,6 +33,21 @@ def test_the_members_it_calls_required_are_those_the_service_insists_on(document
         assert client.fire(made).json()["issue"][0]["expression"] == [f"context.{member}"]
 
 
+def test_the_members_it_says_an_answer_has_are_there(document, client_with):
+    served, path = client_with(), path_of("patient-view")
+    call = served.fire(every_hook()["patient-view"])
+    entry = {
+        "card": call.json()["cards"][0]["uuid"],
+        "outcome": "overridden",
+        "outcomeTimestamp": "2026-11-22T12:00:00Z",
+    }
+    feedback = served.post(f"{path}/feedback", json={"feedback": [entry]})
+    for where, answer in ((path, call), (f"{path}/feedback", feedback)):
+        schema = document["paths"][where]["post"]["responses"]["200"]["content"]["application/json"]["schema"]
+        assert schema["required"]
+        assert set(schema["required"]) <= set(answer.json())
+
+
 @pytest.mark.parametrize("path", ["/cds-services", "/health/live", "/health/ready"])
 def test_what_it_says_can_be_read_can_be_read(document, client, path):
     answer = client.get(path)

@@ -127,6 +127,7 @@ def test_without_a_reason_that_we_know_it_is_quiet_for_that_user_only(service, r
 
 def test_it_is_quiet_for_that_patient_only(service):
     dismiss(service, AFO)
+    assert AFO not in shown(service)
     made = call("patient-view", foot_drop())
     assert AFO in shown(service, json.loads(json.dumps(made).replace(PATIENT, "pat-other")))
 
@@ -139,12 +140,14 @@ def test_it_comes_back_when_its_indicator_rises(service):
 
 def test_it_comes_back_for_a_side_that_was_not_dismissed(service):
     dismiss(service, AFO)
+    assert AFO not in shown(service)
     other = condition("M21.372", "Foot drop, left foot", name="c-2") | {"onsetDateTime": "2026-10-20"}
     assert AFO in shown(service, call("patient-view", foot_drop(), other))
 
 
 def test_it_comes_back_in_a_new_spell_of_foot_drop(service):
     dismiss(service, AFO)
+    assert AFO not in shown(service)
     ended = foot_drop(
         clinicalStatus=RESOLVED,
         abatementDateTime="2026-11-23",
@@ -170,6 +173,27 @@ def test_a_second_side_in_the_same_spell_does_not_begin_a_new_one(service):
     assert AFO not in shown(service, call("patient-view", resolved, left))
 
 
+def test_a_time_far_ahead_of_the_clock_quiets_nothing_and_one_a_little_ahead_does(service):
+    ahead = dt.timedelta(hours=3)
+    dismiss(service, AFO, outcomeTimestamp=(service.clock.at + ahead).isoformat())
+    assert AFO not in shown(service)
+    dismiss(service, CAUSE, "patient-declines", outcomeTimestamp="2099-01-01T00:00:00Z")
+    assert CAUSE in shown(service)
+
+
+def test_what_only_a_quiet_card_hangs_on_is_no_gap(service):
+    made = call("patient-view", foot_drop())
+    made["prefetch"]["deviceRequests"] = {
+        "resourceType": "OperationOutcome",
+        "issue": [{"severity": "error", "code": "timeout"}],
+    }
+    dismiss(service, AFO, made=made)
+    answer = service.fire(made)
+    assert AFO not in codes(answer)
+    assert "data-gap" not in codes(answer)
+    assert "extension" not in answer.json()
+
+
 def red_flag():
     """A dislocated knee with foot drop: a red flag."""
     knee = condition("S83.104A", "Dislocation of the right knee", name="c-knee") | {"onsetDateTime": "2026-11-21"}
@@ -185,8 +209,18 @@ def test_a_red_flag_is_quiet_within_the_encounter_only(service):
     assert flags[0] in shown(service, with_context(red_flag(), encounterId=None))
 
 
+def test_nothing_is_quiet_when_the_conditions_may_hold_another_spell(service):
+    flag = next(code for code in shown(service, red_flag()) if code.startswith("FD-RF"))
+    dismiss(service, flag, "surgeon-at-bedside", red_flag())
+    cut = red_flag()
+    assert flag not in shown(service, cut)
+    cut["prefetch"]["conditions"]["link"] = [{"relation": "next", "url": "more"}]
+    assert flag in shown(service, cut)
+
+
 def test_the_card_shows_when_the_ledger_cannot_be_read(service, monkeypatch):
     dismiss(service, AFO)
+    assert AFO not in shown(service)
 
     def fail(*_):
         raise TimeoutError

@@ -58,7 +58,7 @@ class Service:
 
 @pytest.fixture
 def served(monkeypatch, tmp_path):
-    """With the ledger in a file: the one in memory keeps every call."""
+    """With the ledger in a file of the test."""
     made = Service(monkeypatch, deadline_ms=int(DEADLINE * 1000), database_url=f"sqlite:///{tmp_path}/ledger.sqlite3")
     yield made
     made.client.close()

@@ -456,4 +456,4 @@ def test_a_reference_that_is_no_id_never_becomes_a_path(client, name):
     with FaultServer(a_record(use)) as server:
         answer = client.fire(asking(server.base))
         assert [one.path for one in server.asked if "/Device/" in one.path] == []
-    assert gaps(answer)["deviceUse"] == ("partial", "unreadable")
+    assert gaps(answer)["deviceUse"] == ("partial", "incomplete")

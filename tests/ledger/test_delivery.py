@@ -110,13 +110,13 @@ class TestDatabaseDown:
         postgresql_store.go_down()
         with monkeypatch.context() as unaware:
             unaware.setattr(Courier, "is_stuck", False)
-            assert report(ledger, make_entry(str(uuid4()))) == FeedbackReport(1, None)
-        assert report(ledger, make_entry(known.uuid)) == FeedbackReport(1)
+            assert report(ledger, make_entry(str(uuid4()))) == FeedbackReport(None)
+        assert report(ledger, make_entry(known.uuid)) == FeedbackReport()
         with pytest.raises(ForbiddenError):
             report(ledger, make_entry(str(uuid4())), make_entry(foreign.uuid))
         keep(ledger, *calls(1))
         wait_until(lambda: ledger.courier.is_stuck, "the courier to notice")
-        assert report(ledger, make_entry(str(uuid4()))) == FeedbackReport(1, None)
+        assert report(ledger, make_entry(str(uuid4()))) == FeedbackReport(None)
         with pytest.raises(ForbiddenError):
             report(ledger, make_entry(str(uuid4())), make_entry(foreign.uuid))
         postgresql_store.come_back()
@@ -139,7 +139,7 @@ class TestDatabaseDown:
             wait_until(lambda: ledger.journal.depth == 21, "the report to be kept", 2)
             wait_until(lambda: ledger.health["database"] == "cannot be had", "health to say so", 2)
         asking.join()
-        assert answers == [FeedbackReport(1, None)]
+        assert answers == [FeedbackReport(None)]
         drained(ledger)
         assert len(postgresql_store.rows("call")) == 22
 

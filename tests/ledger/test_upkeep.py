@@ -10,6 +10,7 @@ from cds_service.cli import main
 from cds_service.ledger.courier import Courier
 from cds_service.ledger.upkeep import export, purge, stats
 from tests.ledger.records import CLIENT, NOON, SERVICE, make_call, make_card, make_entry
+from tests.ledger.stores import drained
 
 LATER = NOON + dt.timedelta(days=40)
 
@@ -24,7 +25,7 @@ def fill(ledger):
         await ledger.record_feedback(CLIENT, SERVICE, [make_entry(old.cards[0].uuid)], NOON)
 
     asyncio.run(keep())
-    assert ledger.courier.wait_until_delivered(5)
+    drained(ledger)
     return old, new
 
 
@@ -63,7 +64,7 @@ def test_what_is_older_than_the_period_goes_by_itself(store):
     new = make_call(at=dt.datetime.now(dt.UTC) - dt.timedelta(days=29))
     asyncio.run(ledger.record(old))
     asyncio.run(ledger.record(new))
-    assert ledger.courier.wait_until_delivered(5)
+    drained(ledger)
     courier = Courier(ledger.journal, ledger.database, dt.timedelta(days=30))
     courier.start()
     courier.stop(5)

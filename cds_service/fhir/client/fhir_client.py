@@ -68,11 +68,16 @@ class FHIRClient:
                 network_backend=GuardedNetwork(rules),
             )
         self._pools.move_to_end(key)
-        for idle in [k for k, p in self._pools.items() if k != key and all(c.is_idle() for c in p.connections)]:
+        if len(self._pools) > _SERVERS:
+            await self._let_go(key)
+        return pool
+
+    async def _let_go(self, but: object) -> None:
+        """Close the connections to the idle servers beyond the limit."""
+        for key in [k for k, pool in self._pools.items() if k != but and all(c.is_idle() for c in pool.connections)]:
             if len(self._pools) <= _SERVERS:
                 break
-            await self._pools.pop(idle).aclose()
-        return pool
+            await self._pools.pop(key).aclose()
 
     @property
     def open_connections(self) -> int:

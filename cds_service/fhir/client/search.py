@@ -22,7 +22,7 @@ from anyio import CancelScope
 from cds_service import __version__
 from cds_service.domain.facts import GapReason, NeedState
 from cds_service.errors import FetchError, TooLargeError
-from cds_service.fhir.bundles import Answer, count, read_answer
+from cds_service.fhir.bundles import Answer, read_answer
 from cds_service.fhir.client.transfer import Reply, exchange
 from cds_service.hooks.request import AccessToken
 
@@ -298,8 +298,3 @@ def _is_about(self_url: str | None, patient_id: str) -> bool:
         if name.partition(":")[0] in ("patient", "subject") and name.partition(":")[2] in ("", "Patient")
     }
     return named == {patient_id}
-
-
-def found(answer: Answer) -> int:
-    """How many different resources an answer holds."""
-    return count([item.resource for item in answer.items])

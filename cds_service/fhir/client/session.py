@@ -13,7 +13,7 @@ from cds_service.decision.records import Asked
 from cds_service.domain.facts import GapReason
 from cds_service.fhir.bundles import Answer
 from cds_service.fhir.client.scopes import Right, Scopes
-from cds_service.fhir.client.search import Connection, follow, found, read, search
+from cds_service.fhir.client.search import Connection, follow, read, search
 from cds_service.fhir.questions import Question
 
 _AT_ONCE: Final = 8
@@ -50,7 +50,7 @@ class Session:
         if right is Right.SOME and answer.failure is None:
             answer.cut_short(GapReason.OUT_OF_SCOPE)
         elapsed = time.perf_counter() - started
-        self.asked.append(Asked(query.need, query.template, elapsed, found(answer), answer.reason))
+        self.asked.append(Asked(query.need, query.template, elapsed, len(answer.items), answer.reason))
         return answer
 
     def stop(self) -> None:
