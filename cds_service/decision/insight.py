@@ -1,8 +1,8 @@
 """What became of advice, in numbers: the figures of `/insight`, and how sure one can be of a rate.
 
-A service cannot know what a client displayed, only what it returned; and a client that never sends feedback says nothing
-by its silence. So rates are over cards that were returned to clients that have sent feedback at least once. Plain
-Python: the ledger counts, the pages show, and neither knows the other.
+A service cannot know what a client displayed, only what it returned; and a client that never sends feedback says
+nothing by its silence. So rates are over cards that were returned to clients that have sent feedback at least once.
+The ledger counts, the pages show, and neither knows the other.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import sqrt
-from typing import Final, Literal, NamedTuple, Protocol
+from typing import Final, Literal, Protocol
 
 Grouping = Literal["recommendation", "version", "hook", "indicator", "client", "week"]
 GROUPINGS: Final[tuple[Grouping, ...]] = ("recommendation", "version", "hook", "indicator", "client", "week")
@@ -35,7 +35,8 @@ class Filters:
     by: Grouping = "recommendation"
 
 
-class Rate(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Rate:
     """A share of a number of cards, with its 95 % interval (Wilson score, without continuity correction)."""
 
     count: int
@@ -46,7 +47,7 @@ class Rate(NamedTuple):
 
 
 def rate(count: int, of: int) -> Rate | None:
-    """The rate of something seen ``count`` times in ``of`` cards; None where there was none. Wilson, JASA 1927;22:209."""
+    """The share of ``count`` in ``of`` cards; None where there was no card. Wilson, J Am Stat Assoc 1927;22:209-12."""
     if of <= 0:
         return None
     share, square = count / of, _Z * _Z
@@ -94,14 +95,16 @@ class Tally:
         return rate(self.without_feedback, self.reporting)
 
 
-class Group(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Group:
     """The cards of one recommendation, version, hook, indicator, client or week. ``name`` is its code, or its date."""
 
     name: str
     tally: Tally
 
 
-class Reason(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Reason:
     """How often a coded reason was given for an override; an empty code stands for no reason, or one without a code."""
 
     system: str
@@ -109,7 +112,8 @@ class Reason(NamedTuple):
     count: int
 
 
-class Delay(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Delay:
     """How many cards were acted on within ``at_most`` seconds of being returned, and later than the row before.
 
     The last row has no upper end: None.
@@ -120,7 +124,8 @@ class Delay(NamedTuple):
     overridden: int
 
 
-class Gap(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Gap:
     """In how many calls an answer hung on a need that could not be had, or not fully, and why."""
 
     need: str
@@ -129,14 +134,16 @@ class Gap(NamedTuple):
     count: int
 
 
-class Outcome(NamedTuple):
-    """How many calls ended in one way: ``complete with cards``, ``partial without cards``, …"""
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How many calls ended in one way: ``complete with cards`` for instance."""
 
     outcome: str
     calls: int
 
 
-class Shadow(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Shadow:
     """A version in shadow against what is live, over the calls in which it ran and one of the two stood."""
 
     recommendation: str
