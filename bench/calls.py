@@ -231,7 +231,7 @@ def inside(body: bytes, repeat: int) -> dict[str, float]:
     steps: dict[str, Callable[[], object]] = {
         "envelope": lambda: parse_context(call.hook, parse_request(body).context),
         "facts": lambda: reader.read(call, context, now),
-        "evaluation": lambda: decider.evaluate(decider.situation(call.hook, facts, now)),
+        "evaluation": lambda: decider.judge(decider.situation(call.hook, facts, now)),
         "evaluation and cards": lambda: decider.decide(context, decider.situation(call.hook, facts, now)),
         "encoding": lambda: encode(decision.response),
     }

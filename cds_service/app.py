@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 import logging
+import signal
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from urllib.parse import urlsplit
 
 from fastapi import FastAPI
@@ -36,6 +38,8 @@ from cds_service.knowledge.loader import load_knowledge
 from cds_service.knowledge.pages.content import Exhibits
 from cds_service.ledger import Ledger, open_ledger, open_pseudonyms
 from cds_service.settings import Settings, is_loopback
+from cds_service.trust.clients import read_clients
+from cds_service.trust.clients_file import ClientsFile
 from cds_service.web.pages import CONTENT_SECURITY_POLICY, Pages, start_page
 
 _LOG = logging.getLogger("cds_service")
@@ -73,6 +77,7 @@ def create_app(
         _LOG.warning("%s", said)
     if not settings.red_flags:
         _LOG.warning("red flags are switched off (CDS_RED_FLAGS)")
+    clients = ClientsFile(settings.clients_file, lambda path: read_clients(path, knowledge))
     large_calls = ThreadPoolExecutor(_LARGE_CALLS_AT_ONCE, thread_name_prefix="large-call")
     fhir_client = FHIRClient(open_mode, large_calls, ca_file=settings.ca_file)
     decider, reader = make_decider(settings, knowledge, fhir_client)
@@ -90,6 +95,7 @@ def create_app(
         reader,
         ledger,
         Quieting(knowledge.snooze, ledger, hashes),
+        clients,
         clock,
         settings.zone,
         deadline,
@@ -102,14 +108,14 @@ def create_app(
     app = FastAPI(
         title="Foot drop CDS",
         version=__version__,
-        lifespan=_lifespan(ledger, fhir_client, large_calls),
+        lifespan=_lifespan(ledger, fhir_client, large_calls, clients),
         docs_url=None,
         redoc_url=None,
         openapi_url=None,  # its own description would know of no hook
         telemetry=_NO_TELEMETRY,
     )
     pages = Pages(knowledge, exhibits(knowledge) if exhibits else None)
-    _add_pages(app, knowledge, pages, ledger, lambda: clock().astimezone(settings.zone).date())
+    _add_pages(app, knowledge, pages, ledger, clients, lambda: clock().astimezone(settings.zone).date())
     app.add_route("/metrics", _exposition(metrics), methods=["GET"])
     description = openapi_of(knowledge)
     app.add_route("/openapi.json", lambda _: JSONResponse(description), methods=["GET"])
@@ -138,10 +144,12 @@ def open_mode(fhir_server: str) -> AddressRules | None:
 
 
 def _lifespan(
-    ledger: Ledger, fhir_client: FHIRClient, large_calls: Executor
+    ledger: Ledger, fhir_client: FHIRClient, large_calls: Executor, clients: ClientsFile
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        with suppress(AttributeError, NotImplementedError, RuntimeError, ValueError):  # no SIGHUP here, or a thread
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, clients.look_now)
         yield
         await fhir_client.close()
         large_calls.shutdown()
@@ -157,7 +165,14 @@ def _exposition(metrics: Metrics) -> Callable[[Request], Response]:
     return answer
 
 
-def _add_pages(app: FastAPI, knowledge: Knowledge, pages: Pages, ledger: Ledger, today: Callable[[], dt.date]) -> None:
+def _add_pages(
+    app: FastAPI,
+    knowledge: Knowledge,
+    pages: Pages,
+    ledger: Ledger,
+    clients: ClientsFile,
+    today: Callable[[], dt.date],
+) -> None:
     """What is no hook: pages for people, and health for whoever runs the service."""
     page_headers = {"content-security-policy": CONTENT_SECURITY_POLICY, "cache-control": "no-store"}
 
@@ -165,7 +180,8 @@ def _add_pages(app: FastAPI, knowledge: Knowledge, pages: Pages, ledger: Ledger,
         return JSONResponse({"status": "live"})
 
     async def ready(_: Request) -> Response:
-        return JSONResponse({"status": "ready", "knowledge": knowledge.fingerprint, "ledger": ledger.health})
+        parts = {"knowledge": knowledge.fingerprint, "ledger": ledger.health, "clients": clients.health}
+        return JSONResponse({"status": "ready", **parts})
 
     async def start(_: Request) -> Response:
         return HTMLResponse(start_page(knowledge), headers=page_headers)

@@ -54,6 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     check = commands.add_parser("check", help="validate all of cards/ and run its cases")
     check.add_argument("--cards", type=Path, help="another folder than CDS_CARDS_DIR")
     check.add_argument("--on", type=dt.date.fromisoformat, metavar="DATE", help="the day of the check; default: today")
+    check.add_argument("--next", action="store_true", help="as if the next versions in cards/next were live")
     check.set_defaults(command=_check)
 
     attempt = commands.add_parser(
@@ -73,6 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     attempt.add_argument(
         "--why", action="store_true", help="every criterion: met, not met or unknown, and by which record"
     )
+    attempt.add_argument("--next", action="store_true", help="as if the next versions in cards/next were live")
     attempt.add_argument("--json", action="store_true", help="the response as it goes over the wire")
     attempt.set_defaults(command=_try)
 
@@ -95,6 +97,7 @@ def _parser() -> argparse.ArgumentParser:
     render.add_argument("--out", type=Path, metavar="DIR", help="where the pages go")
     render.add_argument("--safety", type=Path, metavar="FILE", help="renew the generated part of the safety file")
     render.add_argument("--on", type=dt.date.fromisoformat, metavar="DATE", help="the day of the pages; default: today")
+    render.add_argument("--next", action="store_true", help="as if the next versions in cards/next were live")
     render.set_defaults(command=_render)
 
     export = commands.add_parser("export", help="write the knowledge as FHIR R4 resources, to read and compare")
@@ -141,7 +144,7 @@ def _check(options: argparse.Namespace, settings: Settings) -> int:
     from cds_service.authoring.checking import check_knowledge
 
     on = options.on or dt.datetime.now(dt.UTC).date()
-    report = check_knowledge(options.cards or settings.cards_dir, settings, on)
+    report = check_knowledge(options.cards or settings.cards_dir, settings, on, next_versions=options.next)
     _say_problems(report.problems)
     for warning in report.warnings:
         print(f"warning: {warning}", file=sys.stderr)
@@ -160,7 +163,7 @@ def _try(options: argparse.Namespace, settings: Settings) -> int:
         at = at.replace(tzinfo=settings.zone)
     if bool(options.record) == bool(options.fhir_server) or bool(options.fhir_server) != bool(options.patient):
         raise FootDropError("say what to try: PATIENT.json, or --fhir-server URL with --patient ID")
-    attempt = Attempt(settings, load_knowledge(settings.cards_dir), at)
+    attempt = Attempt(settings, load_knowledge(settings.cards_dir, next_versions=options.next), at)
     draft = _read(options.draft) if options.draft else None
     try:
         if options.fhir_server:
@@ -254,7 +257,7 @@ def _render(options: argparse.Namespace, settings: Settings) -> int:
 
     if not options.out and not options.safety:
         raise FootDropError("say what to write: --out DIR, or --safety FILE")
-    knowledge = load_knowledge(settings.cards_dir)
+    knowledge = load_knowledge(settings.cards_dir, next_versions=options.next)
     if options.out:
         today = options.on or dt.datetime.now(settings.zone).date()
         written = list(write(Pages(knowledge, CaseExhibits(settings, knowledge)), options.out, today))

@@ -64,6 +64,11 @@ class Settings(BaseSettings):
         description="Keys of the hashes that stand for patients and users in the ledger, one a line, the current "
         "first; made if missing. Default: beside a SQLite database. PostgreSQL needs it: the same on every replica.",
     )
+    clients_file: Path | None = Field(
+        None,
+        description="YAML file of the clients and what was agreed with each: see docs/clients.md. Read again when it "
+        "changes, and on SIGHUP.",
+    )
     allow_open: bool = Field(
         False, description="Allow open mode (no client is authenticated) on an address that is not loopback."
     )

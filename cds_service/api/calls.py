@@ -23,12 +23,14 @@ from cds_service.decision.gathering import gather
 from cds_service.decision.ports import Ledger, PatientRecord, Records
 from cds_service.decision.quieting import Quieting
 from cds_service.decision.records import (
+    CardState,
     DecisionRecord,
     FeedbackEntry,
     FeedbackReport,
     Pseudonyms,
     Timings,
 )
+from cds_service.decision.rollout import Rollouts
 from cds_service.domain.times import Now
 from cds_service.errors import (
     LedgerError,
@@ -80,6 +82,7 @@ class CallHandler:
     records: Records
     ledger: Ledger
     quieting: Quieting
+    rollouts: Rollouts
     clock: Clock
     zone: dt.tzinfo
     deadline: float
@@ -119,7 +122,8 @@ class CallHandler:
         def run(judge: Callable[[], Judgement]) -> Awaitable[Judgement]:
             return self._run(record.size, judge)
 
-        judgement = await gather(self.decider, record, call.hook, now, run)
+        rollout = self.rollouts.of(OPEN_CLIENT)
+        judgement = await gather(self.decider, record, call.hook, now, run, rollout)
         self.metrics.count_judgement(OPEN_CLIENT, service_id, judgement, record)
         judged = time.perf_counter()
         quiet = await self.quieting.quiet(OPEN_CLIENT, context, judgement, at)
@@ -165,6 +169,7 @@ class CallHandler:
             cards=decision.cards,
             timings=answered.timings,
             whom=answered.whom,
+            shadows=tuple(run for run in decision.shadows if run.stood or run.live_stood),
         )
         started = time.perf_counter()
         try:
@@ -197,11 +202,16 @@ class CallHandler:
 
 def _log(call_id: str, service_id: str, decision: Decision, duration: float) -> None:
     """The one line of a call: names of recommendations and needs, nothing of the patient."""
-    shown = ",".join(card.recommendation_id for card in decision.cards if card.state != "snoozed") or "none"
-    quiet = ",".join(card.recommendation_id for card in decision.cards if card.state == "snoozed") or "none"
+    shown = _named(decision, "returned", "folded")
+    quiet, shadow = _named(decision, "snoozed"), _named(decision, "shadow")
     unread = ", ".join(f"{gap.need} {gap.reason or gap.state}" for gap in decision.gaps) or "nothing"
-    text = "call %s %s: %s, %s, quiet: %s, not read: %s, %.1f ms"
-    _LOG.info(text, call_id, service_id, decision.outcome, shown, quiet, unread, duration)
+    text = "call %s %s: %s, %s, quiet: %s, in shadow: %s, not read: %s, %.1f ms"
+    _LOG.info(text, call_id, service_id, decision.outcome, shown, quiet, shadow, unread, duration)
+
+
+def _named(decision: Decision, *states: CardState) -> str:
+    """The recommendations of a call in some state, by their ids."""
+    return ",".join(card.recommendation_id for card in decision.cards if card.state in states) or "none"
 
 
 def _status(card: str, kept: FeedbackReport) -> str:

@@ -31,10 +31,15 @@ class Report:
     summary: str = ""
 
 
-def check_knowledge(cards: Path, settings: Settings, on: dt.date = _DAY_OF_THE_CASES) -> Report:
-    """Load, lint, run the cases, see whether every criterion decides some of them. ``on`` is the day of the check."""
+def check_knowledge(
+    cards: Path, settings: Settings, on: dt.date = _DAY_OF_THE_CASES, *, next_versions: bool = False
+) -> Report:
+    """Load, lint, run the cases, see whether every criterion decides some of them. ``on`` is the day of the check.
+
+    With ``next_versions`` the cases are run as if these were live: what differs is what they would change.
+    """
     try:
-        knowledge = load_knowledge(cards)
+        knowledge = load_knowledge(cards, next_versions=next_versions)
     except InvalidKnowledgeError as error:
         return Report(error.problems, [], f"{cards}: {len(error.problems)} errors, nothing was run")
     problems = Problems()

@@ -8,12 +8,14 @@ some unknown, nothing known concerns us  → 412 without Patient or Conditions; 
 from __future__ import annotations
 
 import datetime as dt
+import logging
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from cds_service.decision.compose import Composer
-from cds_service.decision.records import CardRecord, CardState, DataGap
+from cds_service.decision.records import CardRecord, CardState, DataGap, ShadowRun
+from cds_service.decision.rollout import ALL_LIVE, Rollout
 from cds_service.domain.evaluation import Evaluation, Standing, evaluate
 from cds_service.domain.facts import GapReason, NeedState, PatientFacts
 from cds_service.domain.recommendations import Indicator, Recommendation, Sort
@@ -31,6 +33,8 @@ _NOTHING_QUIET: frozenset[str] = frozenset()
 OUTCOMES = tuple(f"{extent} {cards} cards" for extent in ("complete", "partial") for cards in ("with", "without"))
 _FIRST = frozenset(("patient", "condition", "finding"))
 _IN_VAIN = (NeedState.FAILED, NeedState.DENIED)
+_ROLLOUTS_KEPT = 64
+_LOG = logging.getLogger("cds_service.decision")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,7 @@ class Decision:
     outcome: str
     gaps: tuple[DataGap, ...]
     evaluations: tuple[Evaluation, ...]
+    shadows: tuple[ShadowRun, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +54,7 @@ class Judgement:
     """One call, judged on what is known of the patient so far.
 
     ``hanging`` has the needs on which an answer still hangs, less those that the client said it cannot give;
-    ``standing`` the recommendations that stand, most urgent first.
+    ``standing`` the recommendations that stand, most urgent first. ``shadows`` are still to be evaluated, at the end.
     """
 
     situation: Situation
@@ -57,6 +62,15 @@ class Judgement:
     hanging: frozenset[str]
     concerns_us: Answer
     standing: tuple[Evaluation, ...]
+    shadows: tuple[Recommendation, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Speakers:
+    """Which recommendations of a hook are live for a client, and which run in shadow."""
+
+    live: tuple[Recommendation, ...]
+    shadows: tuple[Recommendation, ...]
 
 
 class Decider:
@@ -69,14 +83,8 @@ class Decider:
         self.knowledge = knowledge
         self.composer = composer
         self.max_cards = max_cards
-        self._by_hook: Mapping[str, tuple[Recommendation, ...]] = {
-            service.hook: tuple(
-                recommendation
-                for recommendation in knowledge.at_hook(service.hook)
-                if with_red_flags or recommendation.sort is not Sort.RED_FLAG
-            )
-            for service in knowledge.services
-        }
+        self._with_red_flags = with_red_flags
+        self._speakers: dict[tuple[str, Rollout], _Speakers] = {}
         needs = knowledge.vocabulary.needs.items()
         self._patient_needs = frozenset(name for name, need in needs if "patient" in need.shows)
         self._vital = self._patient_needs | frozenset(name for name, need in needs if "condition" in need.shows)
@@ -87,17 +95,36 @@ class Decider:
         """Where the recommendations of this call are judged."""
         return Situation(facts, now, hook)
 
-    def evaluate(self, situation: Situation) -> tuple[Evaluation, ...]:
-        """Every recommendation that speaks at this hook and is in effect on this day."""
+    def judge(self, situation: Situation, rollout: Rollout = ALL_LIVE) -> Judgement:
+        """Every recommendation that is live at the hook, and in effect on this day, against what is known so far."""
         today = dt.date.fromordinal(situation.now.today)
-        return tuple(evaluate(r, situation) for r in self._by_hook.get(situation.hook, ()) if _in_effect(r, today))
-
-    def judge(self, situation: Situation) -> Judgement:
-        """Every recommendation of the hook against what is known so far."""
-        evaluations = self.evaluate(situation)
+        speakers = self._speaking(situation.hook, rollout)
+        evaluations = tuple(evaluate(r, situation) for r in speakers.live if _in_effect(r, today))
         hanging = self._hanging(evaluations, situation.facts)
         standing = _in_order(e for e in evaluations if e.standing is Standing.STANDS)
-        return Judgement(situation, evaluations, hanging, self.knowledge.concerns_us.answer(situation), standing)
+        concerns = self.knowledge.concerns_us.answer(situation)
+        return Judgement(situation, evaluations, hanging, concerns, standing, speakers.shadows)
+
+    def _speaking(self, hook: str, rollout: Rollout) -> _Speakers:
+        """Sorted out once for each hook and rollout."""
+        found = self._speakers.get((hook, rollout))
+        if found is None:
+            if len(self._speakers) >= _ROLLOUTS_KEPT:  # the clients file was changed often
+                self._speakers.clear()
+            found = self._speakers[hook, rollout] = self._sorted_out(hook, rollout)
+        return found
+
+    def _sorted_out(self, hook: str, rollout: Rollout) -> _Speakers:
+        here = [r for r in self.knowledge.at_hook(hook) if self._with_red_flags or r.sort is not Sort.RED_FLAG]
+        next_versions = (
+            recommendation
+            for name, recommendation in self.knowledge.next_versions.items()
+            if name in rollout.next_in_shadow and hook in recommendation.hooks and recommendation.is_effective
+        )
+        return _Speakers(
+            tuple(r for r in here if rollout.is_live(r.id)),
+            (*(r for r in here if r.id in rollout.shadow and r.id not in rollout.off), *next_versions),
+        )
 
     def open_needs(self, judgement: Judgement) -> tuple[frozenset[str], ...]:
         """The needs worth asking for now, in the order of their worth: what tells most comes first.
@@ -136,12 +163,14 @@ class Decider:
             raise PreconditionError(self._missing_keys(hanging, situation.facts))
         cards, records = self._cards(shown, situation, context)
         records += [_record(e, "", (), "snoozed") for e in snoozed]
+        stood, shadows = _in_shadow(judgement)
+        records += [_record(e, "", (), "shadow") for e in stood]
         if unnamed and concerned and not critical:
             cards.append(self.composer.data_gap({name: situation.facts.reason(name) for name in unnamed}))
         outcome = ("partial" if hanging else "complete") + (" with cards" if shown else " without cards")
         gaps = self._gaps(hanging, situation.facts)
         response = CDSResponse(cards=tuple(cards), extension=_extension(gaps, situation.facts))
-        return Decision(response, tuple(records), outcome, gaps, judgement.evaluations)
+        return Decision(response, tuple(records), outcome, gaps, judgement.evaluations, shadows)
 
     def _cannot_be_answered(self, hanging: frozenset[str], concerned: bool, facts: PatientFacts) -> bool:
         """Without the Patient, whenever something hangs on it; without the Conditions, where nothing concerns us."""
@@ -220,6 +249,26 @@ def _in_effect(recommendation: Recommendation, today: dt.date) -> bool:
     return not (period.effective_from and today < period.effective_from) and not (
         period.effective_to and today > period.effective_to
     )
+
+
+def _in_shadow(judgement: Judgement) -> tuple[list[Evaluation], tuple[ShadowRun, ...]]:
+    """The shadows that stand, and each against what is live. Whatever goes wrong in one changes no answer."""
+    live = {evaluation.recommendation.id for evaluation in judgement.standing}
+    today = dt.date.fromordinal(judgement.situation.now.today)
+    stood, runs = [], []
+    for recommendation in judgement.shadows:
+        if not _in_effect(recommendation, today):
+            continue
+        try:
+            evaluation = evaluate(recommendation, judgement.situation)
+        except Exception as error:  # noqa: BLE001  # what is tried out must not cost the clinician an answer
+            _LOG.error("%s in shadow could not be evaluated: %s", recommendation.id, type(error).__name__)
+            continue
+        stands = evaluation.standing is Standing.STANDS
+        runs.append(ShadowRun(recommendation.id, recommendation.stewardship.version, stands, recommendation.id in live))
+        if stands:
+            stood.append(evaluation)
+    return stood, tuple(runs)
 
 
 def _in_order(evaluations: Iterable[Evaluation]) -> tuple[Evaluation, ...]:

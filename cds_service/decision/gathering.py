@@ -14,20 +14,23 @@ from collections.abc import Awaitable, Callable
 
 from cds_service.decision.decide import Decider, Judgement
 from cds_service.decision.ports import PatientRecord
+from cds_service.decision.rollout import ALL_LIVE, Rollout
 from cds_service.domain.times import Now
 
 Run = Callable[[Callable[[], Judgement]], Awaitable[Judgement]]
 """Runs the judging of a record, here or beside the loop."""
 
 
-async def gather(decider: Decider, record: PatientRecord, hook: str, now: Now, run: Run) -> Judgement:
+async def gather(
+    decider: Decider, record: PatientRecord, hook: str, now: Now, run: Run, rollout: Rollout = ALL_LIVE
+) -> Judgement:
     """The judgement of a call on all that could be had of its record.
 
     Raises RequestError where the request itself is at fault: what the record's server does ends as a gap.
     """
 
     def judge() -> Judgement:
-        return decider.judge(decider.situation(hook, record.facts(), now))
+        return decider.judge(decider.situation(hook, record.facts(), now), rollout)
 
     try:
         if record.is_blank:  # everything hangs, so that there is nothing to judge before the first round

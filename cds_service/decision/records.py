@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, NamedTuple
 
-CardState = Literal["returned", "folded", "snoozed"]
+CardState = Literal["returned", "folded", "snoozed", "shadow"]
 
 
 class DataGap(NamedTuple):
@@ -54,10 +54,10 @@ class Pseudonyms(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class CardRecord:
-    """One recommendation that a call returned, in a card of its own or folded with others into one, or kept quiet.
+    """One recommendation that stood in a call: returned alone, folded with others into one card, quiet or in shadow.
 
-    `uuid` is the uuid of the card on the wire: the folded recommendations of a call share one. `sides` are those that
-    it speaks of: 1 right, 2 left, 3 both, 0 where it judges none.
+    `uuid` is the uuid of the card on the wire: the folded recommendations of a call share one, and what was not
+    returned has none. `sides` are those that it speaks of: 1 right, 2 left, 3 both, 0 where it judges none.
     """
 
     uuid: str
@@ -67,6 +67,15 @@ class CardRecord:
     suggestion_uuids: tuple[str, ...] = ()
     state: CardState = "returned"
     sides: int = 0
+
+
+class ShadowRun(NamedTuple):
+    """One version in shadow, and whether it stood; and whether the live version of the same recommendation did."""
+
+    recommendation_id: str
+    version: str
+    stood: bool
+    live_stood: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +95,7 @@ class DecisionRecord:
     tenant: str = ""
     timings: Timings = field(default_factory=Timings)
     whom: Pseudonyms = field(default_factory=Pseudonyms)
+    shadows: tuple[ShadowRun, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

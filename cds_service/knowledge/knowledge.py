@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from typing import Final
 
 from cds_service.domain.codes import Coding
 from cds_service.domain.queries import Queries
@@ -25,10 +26,16 @@ from cds_service.knowledge.schema import (
 )
 from cds_service.knowledge.snooze import SnoozeRules
 
+NEXT: Final = "next"
+"""The folder of new versions, and of new recommendations, that are live for nobody."""
+
 
 @dataclass(frozen=True, slots=True)
 class Knowledge:
-    """Read once at start. ``fingerprint`` changes when any byte of ``cards/`` that counts changes."""
+    """Read once at start. ``fingerprint`` changes when any byte of ``cards/`` that counts changes.
+
+    ``next_versions``, by the id of their recommendation, are live for nobody: a client may run them in shadow.
+    """
 
     fingerprint: str
     words: ServicesFile
@@ -46,6 +53,13 @@ class Knowledge:
     seed: SeedFile
     source_attributes: SourceAttributesFile
     warnings: tuple[KnowledgeError, ...] = ()
+    next_versions: Mapping[str, Recommendation] = field(default_factory=dict)
+
+    def with_next_versions(self) -> Knowledge:
+        """As it would be if every next version were live."""
+        kept = (r for r in self.recommendations if r.id not in self.next_versions)
+        every = sorted((*kept, *self.next_versions.values()), key=lambda r: r.order)
+        return replace(self, recommendations=tuple(every), next_versions={})
 
     def at_hook(self, hook: str) -> tuple[Recommendation, ...]:
         """The recommendations that speak at a hook, in the order of their files."""

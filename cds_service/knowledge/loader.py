@@ -1,7 +1,7 @@
 """Reads all of ``cards/`` in the order in which its files lean on each other, and compiles it.
 
     code systems → value sets → parameters, orderables, reasons, evidence → services, seed → definitions →
-    recommendations
+    recommendations, next versions
 
 Nothing is guessed and nothing is skipped: if anything is wrong, every problem is reported and nothing is served.
 """
@@ -24,7 +24,7 @@ from cds_service.knowledge.code_tables import TableBuilder, Tables, ValueSetFile
 from cds_service.knowledge.criteria_compiler import CriteriaCompiler
 from cds_service.knowledge.definitions_compiler import DefinitionsCompiler
 from cds_service.knowledge.document import Document, Steps, read_document, yaml_files
-from cds_service.knowledge.knowledge import Knowledge
+from cds_service.knowledge.knowledge import NEXT, Knowledge
 from cds_service.knowledge.names import Names
 from cds_service.knowledge.prefetch import needs_at
 from cds_service.knowledge.problems import Problems
@@ -33,9 +33,13 @@ from cds_service.knowledge.recommendation_compiler import RecommendationCompiler
 from cds_service.knowledge.snooze import ReasonRule, SnoozeRules
 
 
-def load_knowledge(cards: Path) -> Knowledge:
-    """All of ``cards/``, compiled. Raises ``InvalidKnowledgeError`` with every problem."""
-    return Loader(cards).load()
+def load_knowledge(cards: Path, *, next_versions: bool = False) -> Knowledge:
+    """All of ``cards/``, compiled. Raises ``InvalidKnowledgeError`` with every problem.
+
+    With ``next_versions`` the files of ``cards/next`` stand in the place of those that are live, to try what would be.
+    """
+    knowledge = Loader(cards).load()
+    return knowledge.with_next_versions() if next_versions else knowledge
 
 
 class Loader:
@@ -71,7 +75,9 @@ class Loader:
         self._check_attributes(attributes, source_attributes)
         named = DefinitionsCompiler(definitions, entry, self.names, self.problems)
         named.compile()
-        recommendations = tuple(sorted(self._recommendations(named, evidence, seed), key=lambda r: r.order))
+        recommendations = self._recommendations("recommendations", named, evidence, seed)
+        next_versions = self._recommendations(NEXT, named, evidence, seed)
+        self._check_next(recommendations, next_versions)
         self._check_covered(seed_statements, seed, recommendations)
         criteria = CriteriaCompiler(services, self.names, self.problems, named.find)
         concerns = criteria.compile_any(words.concerns_us, ("concerns us",))
@@ -80,13 +86,15 @@ class Loader:
         vocabulary = self._vocabulary(named, table, words)
         profiles = dict(self._ehr_profiles())
         self._stop_if_broken()
-        hook_needs = {s.hook: needs_at(s.hook, recommendations, concerns, self.names) for s in words.services}
+        every = (*recommendations, *next_versions)
+        hook_needs = {s.hook: needs_at(s.hook, every, concerns, self.names) for s in words.services}
         queries = queries_of(hook_needs, words.needs)
         return Knowledge(
             fingerprint=self.fingerprint(),
             words=words,
             services=tuple(words.services),
             recommendations=recommendations,
+            next_versions={recommendation.id: recommendation for recommendation in next_versions},
             concerns_us=concerns,
             vocabulary=vocabulary,
             evidence=evidence,
@@ -279,12 +287,23 @@ class Loader:
 
     def _recommendations(
         self,
+        folder: str,
+        named: DefinitionsCompiler,
+        evidence: Mapping[str, schema.EvidenceEntry],
+        seed: schema.SeedFile,
+    ) -> tuple[Recommendation, ...]:
+        """Those of a folder, in their order."""
+        return tuple(sorted(self._compiled(folder, named, evidence, seed), key=lambda r: r.order))
+
+    def _compiled(
+        self,
+        folder: str,
         named: DefinitionsCompiler,
         evidence: Mapping[str, schema.EvidenceEntry],
         seed: schema.SeedFile,
     ) -> Iterator[Recommendation]:
         seen: dict[str, str] = {}
-        for path in yaml_files(self.cards / "recommendations"):
+        for path in yaml_files(self.cards / folder):
             document = self._document(path.relative_to(self.cards).as_posix())
             entry = self.problems.validated(schema.RecommendationEntry, document) if document else None
             if document is None or entry is None:
@@ -300,6 +319,17 @@ class Loader:
                     self.problems.unknown(document, place, "seed statement", name, seed.statements)
             compiler = RecommendationCompiler(document, self.names, self.problems, named.find, evidence)
             yield compiler.compile(entry, named.gates_of(entry))
+
+    def _check_next(self, live: tuple[Recommendation, ...], next_versions: tuple[Recommendation, ...]) -> None:
+        """A next version says by its version that it is another one."""
+        versions = {recommendation.id: recommendation.stewardship.version for recommendation in live}
+        for recommendation in next_versions:
+            version = recommendation.stewardship.version
+            if versions.get(recommendation.id) == version:
+                problem = f"{recommendation.id} {version} is the version that is live"
+                self.problems.found.append(
+                    KnowledgeError(problem, file=recommendation.path, key="version", remedy="give it a new version")
+                )
 
     # ---- the reader's vocabulary
 

@@ -49,7 +49,7 @@ class Ledger:
         await self.journal.append(CALL, _ENCODE(record))
         self.courier.call()
         for card in record.cards:  # feedback may come before the courier has gone
-            if card.state != "snoozed":
+            if card.uuid:
                 self._recent[card.uuid] = record.client
         while len(self._recent) > _RECENT_CARDS:
             self._recent.popitem(last=False)

@@ -1,0 +1,1 @@
+"""Who calls, and what was agreed with each client."""
