@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
@@ -23,9 +24,11 @@ from sqlalchemy.dialects import postgresql, sqlite
 from cds_service.decision.records import DecisionRecord, FeedbackEntry, FeedbackRecord
 from cds_service.decision.snooze import Override
 from cds_service.errors import LedgerError
+from cds_service.ledger import counting
+from cds_service.ledger.counting import Counts
 from cds_service.ledger.database_url import READS_ONLY
 from cds_service.ledger.journal import Entry
-from cds_service.ledger.tables import call, card, delivery, feedback
+from cds_service.ledger.tables import call, card, delivery, feedback, figure
 
 CALL: Final = "call"
 FEEDBACK: Final = "feedback"
@@ -81,8 +84,10 @@ class Database:
         with self._delivering() as connection:
             reached = self._reached(connection, journal)
             fresh = [entry for entry in entries if entry.seq > reached]
+            counts: Counts = Counter()
             for kind, some in groupby(fresh, key=lambda entry: entry.kind):
-                self._apply(connection, kind, [entry.body for entry in some])
+                counts.update(self._apply(connection, kind, [entry.body for entry in some]))
+            self._add(connection, counts)
             if fresh:
                 _move_on(connection, journal, reached, fresh[-1].seq)
 
@@ -106,15 +111,14 @@ class Database:
         connection.execute(self._insert(delivery).values(journal=journal, seq=0).on_conflict_do_nothing())
         return int(connection.execute(sa.select(delivery.c.seq).where(delivery.c.journal == journal)).scalar_one())
 
-    def _apply(self, connection: sa.Connection, kind: str, bodies: list[bytes]) -> None:
+    def _apply(self, connection: sa.Connection, kind: str, bodies: list[bytes]) -> Counts:
+        """Take over entries of one kind; what they add to the figures."""
         try:
             if kind == CALL:
-                _apply_calls(connection, [_CALL.decode(body) for body in bodies])
-            elif kind == FEEDBACK:
-                for body in bodies:
-                    self._apply_feedback(connection, _FEEDBACK.decode(body))
-            else:
-                raise UndeliverableError("an entry of a kind that this release does not know")
+                return _apply_calls(connection, [_CALL.decode(body) for body in bodies])
+            if kind == FEEDBACK:
+                return self._apply_feedback(connection, [_FEEDBACK.decode(body) for body in bodies])
+            raise UndeliverableError("an entry of a kind that this release does not know")
         except msgspec.MsgspecError as error:
             raise UndeliverableError(f"an entry that does not fit: {type(error).__name__}") from None
         except sa.exc.StatementError as error:
@@ -122,12 +126,23 @@ class Database:
                 raise UndeliverableError(f"an entry that does not fit: {type(error).__name__}") from None
             raise
 
-    def _apply_feedback(self, connection: sa.Connection, record: FeedbackRecord) -> None:
-        for entry in record.entries:
-            row = _feedback_row(record, entry)
-            kept = connection.execute(self._insert(feedback).values(row).on_conflict_do_nothing())
-            if kept.rowcount:
-                _let_stand(connection, record.client, entry.card, row)
+    def _apply_feedback(self, connection: sa.Connection, records: Sequence[FeedbackRecord]) -> Counts:
+        counts: Counts = Counter()
+        for record in records:
+            for entry in record.entries:
+                row = _feedback_row(record, entry)
+                kept = connection.execute(self._insert(feedback).values(row).on_conflict_do_nothing())
+                if kept.rowcount:
+                    counts.update(_let_stand(connection, record.client, entry.card, row))
+        return counts
+
+    def _add(self, connection: sa.Connection, counts: Counts) -> None:
+        """Add to what is counted already."""
+        rows = [{**key._asdict(), "count": count} for key, count in sorted(counts.items()) if count]
+        if rows:
+            insert = self._insert(figure)
+            add = {"count": figure.c.count + insert.excluded.count}
+            connection.execute(insert.on_conflict_do_update(index_elements=list(figure.primary_key), set_=add), rows)
 
     # ---- asking
 
@@ -171,17 +186,21 @@ class Database:
         self.engine.dispose()
 
 
-def _apply_calls(connection: sa.Connection, records: Sequence[DecisionRecord]) -> None:
+def _apply_calls(connection: sa.Connection, records: Sequence[DecisionRecord]) -> Counts:
     """Many at once: a statement costs more than a row. A call that is here already is an IntegrityError."""
+    counts: Counts = Counter()
+    for record in records:
+        counts.update(counting.of_call(record))
     connection.execute(sa.insert(call), [_call_row(record) for record in records])
     cards = [_card_row(record, number) for record in records for number in range(len(record.cards))]
     if not cards:
-        return
+        return counts
     connection.execute(sa.insert(card), cards)
-    for some in _in_parts({row["uuid"] for row in cards}):
+    for some in _in_parts({row["uuid"] for row in cards if row["uuid"]}):
         early = connection.execute(sa.select(feedback).where(feedback.c.card_uuid.in_(some))).all()
         for row in early:
-            _let_stand(connection, row.client, row.card_uuid, row._asdict())
+            counts.update(_let_stand(connection, row.client, row.card_uuid, row._asdict()))
+    return counts
 
 
 def _is_of_the_entry(error: sa.exc.StatementError) -> bool:
@@ -201,8 +220,11 @@ def _move_on(connection: sa.Connection, journal: str, reached: int, to: int) -> 
         raise sa.exc.OperationalError("another process delivers this journal", None, Exception())
 
 
-def _let_stand(connection: sa.Connection, client: str, uuid: str, row: dict[str, Any]) -> None:
-    """What was reported last stands for the card; of two of the same time, the one with the greater digest."""
+def _let_stand(connection: sa.Connection, client: str, uuid: str, row: dict[str, Any]) -> Counts:
+    """What was reported last stands for the card; of two of the same time, the one with the greater digest.
+
+    What that changes in the figures is returned.
+    """
     is_later = sa.or_(
         card.c.outcome_at.is_(None),
         card.c.outcome_at < row["outcome_at"],
@@ -212,7 +234,11 @@ def _let_stand(connection: sa.Connection, client: str, uuid: str, row: dict[str,
         ),
     )
     standing = {name: row[name] for name in _STANDING}
-    connection.execute(sa.update(card).where(card.c.client == client, card.c.uuid == uuid, is_later).values(standing))
+    these = sa.and_(card.c.client == client, card.c.uuid == uuid, is_later)
+    before = [found._asdict() for found in connection.execute(sa.select(card).where(these))]
+    if before:
+        connection.execute(sa.update(card).where(these).values(standing))
+    return counting.difference(before, [found | standing for found in before])
 
 
 def _call_row(record: DecisionRecord) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from cds_service.errors import ForbiddenError, LedgerError
 from cds_service.ledger.courier import Courier
 from cds_service.ledger.database import CALL, FEEDBACK, Database
 from cds_service.ledger.database_url import is_sqlite, postgresql_engine, sqlite_engine, sqlite_path
+from cds_service.ledger.figures import LedgerFigures
 from cds_service.ledger.journal import Journal
 from cds_service.ledger.pseudonyms import Pseudonymizer, random_pseudonyms, read_pseudonyms
 from cds_service.ledger.sqlite_files import claim_ledger_file
@@ -39,6 +40,7 @@ class Ledger:
         self.journal = journal
         self.database = database
         self.courier = Courier(journal, database, keep)
+        self.figures = LedgerFigures(database)
         self._recent: OrderedDict[str, str] = OrderedDict()
         self._folder = folder
         self.courier.start()

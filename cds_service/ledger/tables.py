@@ -13,6 +13,7 @@ from sqlalchemy import (
     JSON,
     BigInteger,
     Column,
+    Date,
     DateTime,
     Dialect,
     Float,
@@ -123,6 +124,21 @@ feedback = Table(
     Column("service_id", String(64), nullable=False),
     Column("received_at", Instant, nullable=False),
     Index("feedback_by_time", "received_at"),
+)
+
+# What is counted, see `counting`: a week is its Monday. Names nobody, so that no purge takes from it.
+figure = Table(
+    "figure",
+    metadata,
+    Column("measure", String(20), primary_key=True),
+    _client(),
+    Column("week", Date, primary_key=True),
+    Column("hook", String(64), primary_key=True),
+    Column("recommendation_id", String(64), primary_key=True),
+    Column("version", String(40), primary_key=True),
+    Column("indicator", String(10), primary_key=True),
+    Column("detail", String(300), primary_key=True),
+    Column("count", BigInteger, nullable=False),
 )
 
 # How far each journal has been taken over, in the transaction that took it: so nothing is taken twice.
