@@ -53,7 +53,7 @@ def rate(count: int, of: int) -> Rate | None:
     share, square = count / of, _Z * _Z
     middle = (share + square / (2 * of)) / (1 + square / of)
     half = _Z * sqrt(share * (1 - share) / of + square / (4 * of * of)) / (1 + square / of)
-    return Rate(count, of, share, max(0.0, middle - half), min(1.0, middle + half))
+    return Rate(count, of, share, min(share, max(0.0, middle - half)), max(share, min(1.0, middle + half)))
 
 
 @dataclass(frozen=True, slots=True)

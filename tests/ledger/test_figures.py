@@ -14,7 +14,7 @@ from cds_service.decision.insight import Delay, Filters, Gap, Group, Outcome, Ra
 from cds_service.decision.records import DataGap, ShadowRun
 from cds_service.ledger.figures import LedgerFigures
 from cds_service.ledger.upkeep import purge
-from tests.ledger.records import CLIENT, NOON, SERVICE, SYSTEM, make_call, make_card, make_entry, make_override
+from tests.ledger.records import CLIENT, NOON, SYSTEM, make_call, make_card, make_entry, make_override
 from tests.ledger.stores import TABLES, drained, keep, report
 
 MONDAY = dt.date(2026, 11, 16)
@@ -93,7 +93,7 @@ def test_of_a_folded_card_only_what_was_accepted_counts(ledger):
     first, second = (make_card(uuid, state="folded", recommendation_id=name) for name in ("FD-PT-01", "FD-DM-01"))
     keep(ledger, quiet_call(first, second))
     report(ledger, make_entry(uuid, 1, accepted_suggestions=first.suggestion_uuids[:1]))
-    groups = dict((group.name, group.tally) for group in figures(ledger).groups)
+    groups = {group.name: group.tally for group in figures(ledger).groups}
     assert groups == {"FD-PT-01": Tally(folded=1, folded_accepted=1), "FD-DM-01": Tally(folded=1)}
     report(ledger, make_override(uuid, 2))
     found = figures(ledger)
@@ -260,7 +260,7 @@ def test_the_interval_is_that_of_the_literature():
         assert (round(found.low, 4), round(found.high, 4)) == (low, high)
 
 
-def test_figures_are_read_from_the_counts_and_not_from_the_calls(ledger, store):
+def test_figures_are_read_from_the_counts_and_not_from_the_calls(ledger):
     keep(ledger, quiet_call(make_card()))
     drained(ledger)
     asked = []
@@ -268,4 +268,3 @@ def test_figures_are_read_from_the_counts_and_not_from_the_calls(ledger, store):
     LedgerFigures(ledger.database).insight(Filters())
     assert asked
     assert all("figure" in statement for statement in asked if "SELECT" in statement), asked
-    assert SERVICE
