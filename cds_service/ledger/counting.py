@@ -7,7 +7,7 @@ where there is more to tell, by a detail. A further figure is a further measure,
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from typing import Any, Final, NamedTuple
 
@@ -84,13 +84,10 @@ def of_feedback(card: Mapping[str, Any]) -> Counts:
     return counts
 
 
-def difference(before: Iterable[Mapping[str, Any]], after: Iterable[Mapping[str, Any]]) -> Counts:
-    """What changes in the counts when other feedback stands for cards."""
-    counts: Counts = Counter()
-    for card in after:
-        counts.update(of_feedback(card))
-    for card in before:
-        counts.subtract(of_feedback(card))
+def of_change(before: Mapping[str, Any], after: Mapping[str, Any]) -> Counts:
+    """What changes in the counts when other feedback stands for a card."""
+    counts = of_feedback(after)
+    counts.subtract(of_feedback(before))
     return counts
 
 

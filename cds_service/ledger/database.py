@@ -8,9 +8,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
-from datetime import datetime
+from datetime import UTC, datetime
 from hashlib import sha256
-from itertools import groupby
 from pathlib import Path
 from threading import Lock
 from typing import Any, Final
@@ -38,6 +37,8 @@ _ONE_MIGRATES: Final = Lock()  # Alembic's context is one for the whole process
 _FAULTS_OF_VALUES: Final = ("22", "23", "54")  # SQLSTATE: data exception, constraint violated, program limit exceeded
 _OF_AN_OVERRIDE: Final = [one.name for one in fields(Override) if one.name != "at"]
 _STANDING: Final = ("outcome", "outcome_at", "said", "reason_system", "reason_code", "accepted_suggestions")
+_KEY_OF_A_CARD: Final = ("client", "call_id", "position")
+_NEVER: Final = datetime.min.replace(tzinfo=UTC)
 _AT_ONCE: Final = 400  # values in one query: SQLite allows 999
 
 logging.getLogger("alembic").setLevel(logging.WARNING)  # a start is no news
@@ -84,10 +85,7 @@ class Database:
         with self._delivering() as connection:
             reached = self._reached(connection, journal)
             fresh = [entry for entry in entries if entry.seq > reached]
-            counts: Counts = Counter()
-            for kind, some in groupby(fresh, key=lambda entry: entry.kind):
-                counts.update(self._apply(connection, kind, [entry.body for entry in some]))
-            self._add(connection, counts)
+            self._add(connection, self._apply(connection, fresh))
             if fresh:
                 _move_on(connection, journal, reached, fresh[-1].seq)
 
@@ -111,30 +109,31 @@ class Database:
         connection.execute(self._insert(delivery).values(journal=journal, seq=0).on_conflict_do_nothing())
         return int(connection.execute(sa.select(delivery.c.seq).where(delivery.c.journal == journal)).scalar_one())
 
-    def _apply(self, connection: sa.Connection, kind: str, bodies: list[bytes]) -> Counts:
-        """Take over entries of one kind; what they add to the figures."""
+    def _apply(self, connection: sa.Connection, entries: Sequence[Entry]) -> Counts:
+        """Take over entries; what they add to the figures. Calls first: whatever comes first, the end is the same."""
         try:
-            if kind == CALL:
-                return _apply_calls(connection, [_CALL.decode(body) for body in bodies])
-            if kind == FEEDBACK:
-                return self._apply_feedback(connection, [_FEEDBACK.decode(body) for body in bodies])
-            raise UndeliverableError("an entry of a kind that this release does not know")
+            calls = [_CALL.decode(entry.body) for entry in entries if entry.kind == CALL]
+            reports = [_FEEDBACK.decode(entry.body) for entry in entries if entry.kind == FEEDBACK]
+            counts = _insert_calls(connection, calls)
+            touched = {one.uuid for record in calls for one in record.cards if one.uuid}
+            touched |= self._insert_feedback(connection, reports)
+            counts.update(_settle(connection, touched))
         except msgspec.MsgspecError as error:
             raise UndeliverableError(f"an entry that does not fit: {type(error).__name__}") from None
         except sa.exc.StatementError as error:
             if _is_of_the_entry(error):
                 raise UndeliverableError(f"an entry that does not fit: {type(error).__name__}") from None
             raise
-
-    def _apply_feedback(self, connection: sa.Connection, records: Sequence[FeedbackRecord]) -> Counts:
-        counts: Counts = Counter()
-        for record in records:
-            for entry in record.entries:
-                row = _feedback_row(record, entry)
-                kept = connection.execute(self._insert(feedback).values(row).on_conflict_do_nothing())
-                if kept.rowcount:
-                    counts.update(_let_stand(connection, record.client, entry.card, row))
+        if len(calls) + len(reports) < len(entries):
+            raise UndeliverableError("an entry of a kind that this release does not know")
         return counts
+
+    def _insert_feedback(self, connection: sa.Connection, records: Sequence[FeedbackRecord]) -> set[str]:
+        """Keep what was reported, a repeat once; the cards it is about."""
+        rows = [_feedback_row(record, entry) for record in records for entry in record.entries]
+        if rows:
+            connection.execute(self._insert(feedback).on_conflict_do_nothing(), rows)
+        return {row["card_uuid"] for row in rows}
 
     def _add(self, connection: sa.Connection, counts: Counts) -> None:
         """Add to what is counted already."""
@@ -186,21 +185,47 @@ class Database:
         self.engine.dispose()
 
 
-def _apply_calls(connection: sa.Connection, records: Sequence[DecisionRecord]) -> Counts:
-    """Many at once: a statement costs more than a row. A call that is here already is an IntegrityError."""
+def _insert_calls(connection: sa.Connection, records: Sequence[DecisionRecord]) -> Counts:
+    """Keep calls and their cards; what they add to the figures. A call that is here already is an IntegrityError."""
     counts: Counts = Counter()
     for record in records:
         counts.update(counting.of_call(record))
-    connection.execute(sa.insert(call), [_call_row(record) for record in records])
     cards = [_card_row(record, number) for record in records for number in range(len(record.cards))]
-    if not cards:
-        return counts
-    connection.execute(sa.insert(card), cards)
-    for some in _in_parts({row["uuid"] for row in cards if row["uuid"]}):
-        early = connection.execute(sa.select(feedback).where(feedback.c.card_uuid.in_(some))).all()
-        for row in early:
-            counts.update(_let_stand(connection, row.client, row.card_uuid, row._asdict()))
+    if records:
+        connection.execute(sa.insert(call), [_call_row(record) for record in records])
+    if cards:
+        connection.execute(sa.insert(card), cards)
     return counts
+
+
+def _settle(connection: sa.Connection, uuids: set[str]) -> Counts:
+    """Let what was reported last stand for each card; of two of the same time, the one with the greater digest.
+
+    What that changes in the figures is returned. A card or a report that is not here yet is settled when it comes.
+    """
+    counts: Counts = Counter()
+    changes = []
+    for some in _in_parts(uuids):
+        told = sa.select(feedback).where(feedback.c.card_uuid.in_(some))
+        rows = connection.execute(told.order_by(feedback.c.outcome_at, feedback.c.said)).mappings()
+        last = {(row["client"], row["card_uuid"]): {name: row[name] for name in _STANDING} for row in rows}
+        if not last:
+            continue
+        for row in connection.execute(sa.select(card).where(card.c.uuid.in_(some))).mappings():
+            before: dict[str, Any] = dict(row)
+            standing = last.get((before["client"], before["uuid"]), before)
+            if _rank(standing) > _rank(before):
+                counts.update(counting.of_change(before, before | standing))
+                changes.append({f"of_{name}": before[name] for name in _KEY_OF_A_CARD} | standing)
+    if changes:
+        this = (card.c[name] == sa.bindparam(f"of_{name}") for name in _KEY_OF_A_CARD)
+        connection.execute(sa.update(card).where(*this), changes)
+    return counts
+
+
+def _rank(standing: dict[str, Any]) -> tuple[datetime, str]:
+    """By this the last report is found: when it was done, then its digest."""
+    return (standing["outcome_at"], standing["said"]) if standing["outcome_at"] else (_NEVER, "")
 
 
 def _is_of_the_entry(error: sa.exc.StatementError) -> bool:
@@ -218,27 +243,6 @@ def _move_on(connection: sa.Connection, journal: str, reached: int, to: int) -> 
     )
     if moved.rowcount != 1:
         raise sa.exc.OperationalError("another process delivers this journal", None, Exception())
-
-
-def _let_stand(connection: sa.Connection, client: str, uuid: str, row: dict[str, Any]) -> Counts:
-    """What was reported last stands for the card; of two of the same time, the one with the greater digest.
-
-    What that changes in the figures is returned.
-    """
-    is_later = sa.or_(
-        card.c.outcome_at.is_(None),
-        card.c.outcome_at < row["outcome_at"],
-        sa.and_(
-            card.c.outcome_at == row["outcome_at"],
-            card.c.said < row["said"],
-        ),
-    )
-    standing = {name: row[name] for name in _STANDING}
-    these = sa.and_(card.c.client == client, card.c.uuid == uuid, is_later)
-    before = [found._asdict() for found in connection.execute(sa.select(card).where(these))]
-    if before:
-        connection.execute(sa.update(card).where(these).values(standing))
-    return counting.difference(before, [found | standing for found in before])
 
 
 def _call_row(record: DecisionRecord) -> dict[str, Any]:
