@@ -181,14 +181,15 @@ def empty_parts(value, path="$"):
 class Server:
     """The real service in a process of its own, on a free port of loopback."""
 
-    def __init__(self, **environment):
+    def __init__(self, command=("cds_service", "serve"), **environment):
+        """``command``: a module and what follows it."""
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
         clean = {name: value for name, value in os.environ.items() if not name.startswith("CDS_")}
         self._said = tempfile.TemporaryFile()  # noqa: SIM115  # no pipe: it would fill up, for nobody reads meanwhile
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "cds_service", "serve"],
+            [sys.executable, "-m", *command],
             cwd=ROOT,
             env={**clean, "CDS_DATABASE_URL": "sqlite://", "CDS_PORT": str(self.port), **environment},
             stdout=self._said,
