@@ -19,7 +19,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_late
 from cds_service.api.errors import STATUSES
 from cds_service.decision.decide import OUTCOMES, Decision, Judgement
 from cds_service.decision.ports import PatientRecord
-from cds_service.decision.records import CardState, FeedbackEntry
+from cds_service.decision.records import RECORD_CORRECTION, CardState, FeedbackEntry
 from cds_service.domain.evaluation import Standing
 from cds_service.domain.facts import GapReason, NeedState, PatientFacts
 from cds_service.errors import LedgerError
@@ -139,6 +139,8 @@ class Metrics:
         """A call is answered, with cards or without."""
         self._calls[client, service_id, decision.outcome].inc()
         for card in decision.cards:
+            if card.recommendation_id == RECORD_CORRECTION:  # it recommends nothing
+                continue
             self._recommendations[card.recommendation_id, card.state].inc()
 
     def count_not_kept(self, client: str) -> None:

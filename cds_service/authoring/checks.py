@@ -18,6 +18,7 @@ def check(knowledge: Knowledge, problems: Problems) -> None:
     for recommendation in knowledge.recommendations:
         _check_summary(recommendation, problems)
         _check_hooks(recommendation, knowledge, problems)
+    _check_correction_summary(knowledge, problems)
     _check_order(knowledge, problems)
     _check_prefetch(knowledge, problems)
     _check_orderables(knowledge, problems)
@@ -44,6 +45,22 @@ def _check_summary(recommendation: Recommendation, problems: Problems) -> None:
             f"filled with its longest values it has {length} characters",
             "shorten it below 140",
         )
+
+
+def _check_correction_summary(knowledge: Knowledge, problems: Problems) -> None:
+    """So does that of the offer to correct the record, with the longest reason that asks for it."""
+    words = knowledge.words.record_correction_card
+    longest = max((len(asked.reason) for asked in knowledge.corrections.to_record.values()), default=0)
+    for key, text in (("summary", words.summary), ("summary of several", words.summary_of_several)):
+        length = len(text.format_map({"reason": "x" * longest, "count": "xx"}))
+        if length >= SUMMARY_LIMIT:
+            _error(
+                problems,
+                "services.yaml",
+                f"record correction card.{key}",
+                f"filled with its longest values it has {length} characters",
+                "shorten it below 140",
+            )
 
 
 def _check_hooks(recommendation: Recommendation, knowledge: Knowledge, problems: Problems) -> None:

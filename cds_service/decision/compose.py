@@ -74,7 +74,7 @@ class Composer:
         suggestions = () if patient_facing else tuple(self.offers.suggestions(evaluation, here, context, values))
         return Card(
             uuid=str(uuid.uuid4()),
-            summary=_cut(fill(evaluation.recommendation.summary, values)),
+            summary=cut(fill(evaluation.recommendation.summary, values)),
             detail=self._detail(evaluation, here, fixed),
             indicator=evaluation.indicator,
             source=fixed.source,
@@ -145,7 +145,7 @@ class Composer:
             summary=fill(words.summary, values),
             detail=fill(words.detail, values),
             indicator=max((card.indicator for card in cards), key=lambda i: i.rank),
-            source=self._plain_source(MORE, words.title),
+            source=self.plain_source(MORE, words.title),
             suggestions=suggestions,
             selection_behavior=SelectionBehavior.ANY if suggestions else None,
         )
@@ -161,13 +161,14 @@ class Composer:
         values = {"missing": "\n".join(lines)}
         return Card(
             uuid=str(uuid.uuid4()),
-            summary=_cut(fill(words.summary, values)),
+            summary=cut(fill(words.summary, values)),
             detail=fill(words.detail, values),
             indicator=Indicator.INFO,
-            source=self._plain_source(DATA_GAP, words.title),
+            source=self.plain_source(DATA_GAP, words.title),
         )
 
-    def _plain_source(self, code: str, title: str) -> Source:
+    def plain_source(self, code: str, title: str) -> Source:
+        """The source of a card that has no page of its own."""
         topic = self.knowledge.topic(code, title)
         return Source(
             label=self.knowledge.words.source.label,
@@ -175,7 +176,7 @@ class Composer:
         )
 
 
-def _cut(summary: str) -> str:
+def cut(summary: str) -> str:
     """A summary within the standard's limit; ``check`` sees to it that none of ours needs this."""
     return summary if len(summary) < SUMMARY_LIMIT else summary[: SUMMARY_LIMIT - 2].rstrip() + "…"
 

@@ -14,8 +14,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from cds_service.decision.compose import Composer
+from cds_service.decision.corrections import Corrections
 from cds_service.decision.records import CardRecord, CardState, DataGap, ShadowRun
 from cds_service.decision.rollout import ALL_LIVE, Rollout
+from cds_service.decision.snooze import NOTHING_QUIET, Quiet
 from cds_service.domain.evaluation import Evaluation, Standing, evaluate
 from cds_service.domain.facts import GapReason, NeedState, PatientFacts
 from cds_service.domain.recommendations import Indicator, Recommendation, Sort
@@ -29,7 +31,6 @@ from cds_service.knowledge.knowledge import Knowledge
 from cds_service.knowledge.prefetch import needs_of_words
 
 EXTENSION = "org.example.foot-drop-cds"
-_NOTHING_QUIET: frozenset[str] = frozenset()
 OUTCOMES = tuple(f"{extent} {cards} cards" for extent in ("complete", "partial") for cards in ("with", "without"))
 _FIRST = frozenset(("patient", "condition", "finding"))
 _IN_VAIN = (NeedState.FAILED, NeedState.DENIED)
@@ -82,6 +83,7 @@ class Decider:
         """``max_cards`` counts recommendations; 0 means that nothing is folded."""
         self.knowledge = knowledge
         self.composer = composer
+        self.corrections = Corrections(composer)
         self.max_cards = max_cards
         self._with_red_flags = with_red_flags
         self._speakers: dict[tuple[str, Rollout], _Speakers] = {}
@@ -144,16 +146,16 @@ class Decider:
         """The answer to one call. Raises PreconditionError where the needed data cannot be had."""
         return self.answer(context, self.judge(situation))
 
-    def answer(self, context: HookContext, judgement: Judgement, quiet: frozenset[str] = _NOTHING_QUIET) -> Decision:
+    def answer(self, context: HookContext, judgement: Judgement, quiet: Quiet = NOTHING_QUIET) -> Decision:
         """The answer to one call that is judged; ``quiet`` has the recommendations that an override keeps silent.
 
         Raises PreconditionError where the needed data cannot be had.
         """
         situation, hanging = judgement.situation, judgement.hanging
-        standing = [e for e in judgement.standing if e.recommendation.id not in quiet]
-        snoozed = [e for e in judgement.standing if e.recommendation.id in quiet]
+        standing = [e for e in judgement.standing if e.recommendation.id not in quiet.recommendations]
+        snoozed = [e for e in judgement.standing if e.recommendation.id in quiet.recommendations]
         if snoozed:  # what only a quiet one hangs on is no gap of this answer
-            heard = (e for e in judgement.evaluations if e.recommendation.id not in quiet)
+            heard = (e for e in judgement.evaluations if e.recommendation.id not in quiet.recommendations)
             hanging = self._hanging(heard, situation.facts)
         critical = [e for e in standing if _is_critical_red_flag(e)]
         shown = critical or standing
@@ -162,6 +164,10 @@ class Decider:
         if self._cannot_be_answered(hanging, concerned, situation.facts):
             raise PreconditionError(self._missing_keys(hanging, situation.facts))
         cards, records = self._cards(shown, situation, context)
+        correction = None if critical else self.corrections.card(snoozed, quiet.uncorrected, situation, context)
+        if correction:
+            cards.append(correction)
+            records.append(self.corrections.record(correction))
         records += [_record(e, "", (), "snoozed") for e in snoozed]
         stood, shadows = _in_shadow(judgement)
         records += [_record(e, "", (), "shadow") for e in stood]

@@ -16,8 +16,8 @@ from cds_service.decision.ports import OrderWriter
 from cds_service.decision.words import fill, planned_day
 from cds_service.domain.codes import CodeTable
 from cds_service.domain.evaluation import Evaluation
-from cds_service.domain.facts import Condition, Fact, Kind, Order
-from cds_service.domain.recommendations import Offer, OfferedAction, OfferedSuggestion, PlannedDate
+from cds_service.domain.facts import Condition, Fact, Kind, Order, Priority
+from cds_service.domain.recommendations import Offer, OfferedAction, OfferedSuggestion, Orderable, PlannedDate
 from cds_service.domain.sides import Side, same_side
 from cds_service.domain.situation import Situation
 from cds_service.domain.truth import MET
@@ -105,21 +105,44 @@ class Offers:
     ) -> dict[str, Any]:
         if action.orderable is None:
             raise ValueError("a create action has an orderable: the compiler refuses it otherwise")
-        reasons = _reasons(action, stands)
+        return self.order(
+            action.orderable,
+            _reasons(action, stands),
+            context,
+            stands[0],
+            description,
+            side=side,
+            priority=action.priority,
+            planned=_planned(action.planned, stands[0]),
+        )
+
+    def order(
+        self,
+        orderable: Orderable,
+        reasons: list[Fact],
+        context: HookContext,
+        situation: Situation,
+        description: str,
+        *,
+        side: Side = Side.UNSPECIFIED,
+        priority: Priority = Priority.ROUTINE,
+        planned: dt.date | None = None,
+    ) -> dict[str, Any]:
+        """A complete new order for this patient by this user, for these reasons. Its note is the description."""
         references = tuple(r.reference for r in reasons if r.reference.startswith(_REASON_TYPES))
         return self.writer.create(
-            action.orderable,
+            orderable,
             OrderContext(
                 patient_id=context.patient_id,
                 encounter_id=context.encounter_id,
                 requester=context.user_id,
-                side=side if action.orderable.sided else Side.UNSPECIFIED,
+                side=side if orderable.sided else Side.UNSPECIFIED,
                 reasons=references,
                 reason_codings=tuple(dict.fromkeys(reason.coding for reason in reasons)),
-                priority=action.priority,
-                planned=_planned(action.planned, stands[0]),
+                priority=priority,
+                planned=planned,
                 intent="proposal",
-                authored=stands[0].now.at,
+                authored=situation.now.at,
                 description=description,
             ),
         )
@@ -151,13 +174,15 @@ def _drafts(action: OfferedAction, stands: list[Situation]) -> Iterable[tuple[Or
 
 
 def _reasons(action: OfferedAction, stands: list[Situation]) -> list[Fact]:
-    """The patient's own problems behind an order; where there are none, the observations that show it."""
-    facts: dict[int, Fact] = {}
-    for situation in stands:
-        if action.reason is not None:
-            facts.update((id(fact), fact) for fact in action.reason.answer(situation).facts)
-    problems: list[Fact] = [f for f in facts.values() if isinstance(f, Condition)]
-    return problems or list(facts.values())
+    """What is behind an order: the records for which its action says it is."""
+    return [] if action.reason is None else reasons_among(f for s in stands for f in action.reason.answer(s).facts)
+
+
+def reasons_among(facts: Iterable[Fact]) -> list[Fact]:
+    """The patient's own problems among these records, each once; where there are none, all of them."""
+    each = {id(fact): fact for fact in facts}
+    problems: list[Fact] = [fact for fact in each.values() if isinstance(fact, Condition)]
+    return problems or list(each.values())
 
 
 def _planned(planned: PlannedDate | None, situation: Situation) -> dt.date | None:

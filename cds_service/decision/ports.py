@@ -126,6 +126,7 @@ class Ledger(Protocol):
     ) -> Sequence[Override]:
         """The cards of these recommendations that were dismissed for a patient, known by any of these hashes.
 
+        An offer to correct the record, asked for as RECORD_CORRECTION, is among them whether dismissed or accepted.
         Raises LedgerError where the ledger cannot be read.
         """
         ...

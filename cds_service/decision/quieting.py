@@ -10,14 +10,13 @@ from typing import Final
 
 from cds_service.decision.decide import Judgement
 from cds_service.decision.ports import Hashes, Ledger
-from cds_service.decision.records import Pseudonyms
-from cds_service.decision.snooze import Whom, episode_of, quiet
+from cds_service.decision.records import RECORD_CORRECTION, Pseudonyms
+from cds_service.decision.snooze import NOTHING_QUIET, Quiet, Whom, episode_of, quiet
 from cds_service.errors import LedgerError
 from cds_service.hooks.contexts import HookContext
 from cds_service.knowledge.snooze import SnoozeRules
 
 _PATIENCE: Final = 0.1
-_NOTHING: Final[frozenset[str]] = frozenset()
 _LOG = logging.getLogger("cds_service.calls")
 
 
@@ -44,23 +43,23 @@ class Quieting:
         episode = episode_of(judgement.situation.facts, self.rules)
         return None if episode is None else f"{context.patient_id} {episode}"
 
-    async def quiet(self, client: str, context: HookContext, judgement: Judgement, at: dt.datetime) -> frozenset[str]:
+    async def quiet(self, client: str, context: HookContext, judgement: Judgement, at: dt.datetime) -> Quiet:
         """The recommendations, of those that stand, that an override keeps silent now."""
         standing, episode = judgement.standing, self._episode(context, judgement)
         if not standing or episode is None:
-            return _NOTHING
+            return NOTHING_QUIET
         of = self.hashes.all_of
         patients = of(client, "patient", context.patient_id)
-        ids = [evaluation.recommendation.id for evaluation in standing]
+        ids = [RECORD_CORRECTION, *(evaluation.recommendation.id for evaluation in standing)]
         since = at - dt.timedelta(days=self.rules.longest)
         try:
             async with asyncio.timeout(_PATIENCE):
                 overrides = await self.ledger.overrides(client, patients, ids, since)
         except (LedgerError, TimeoutError) as error:
             _LOG.warning("nothing is quiet, for the ledger cannot be asked: %s", type(error).__name__)
-            return _NOTHING
+            return NOTHING_QUIET
         if not overrides:
-            return _NOTHING
+            return NOTHING_QUIET
         whom = Whom(
             of(client, "user", context.user_id),
             of(client, "encounter", context.encounter_id) if context.encounter_id else (),

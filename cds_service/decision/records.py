@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
+
+RECORD_CORRECTION: Final = "record-correction"
+"""Stands in the place of a recommendation's id for the card that offers to correct the record."""
 
 CardState = Literal["returned", "folded", "snoozed", "shadow"]
 
@@ -55,6 +58,8 @@ class Pseudonyms(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class CardRecord:
     """One recommendation that stood in a call: returned alone, folded with others into one card, quiet or in shadow.
+
+    The card that offers to correct the record has one too, under the id RECORD_CORRECTION.
 
     `uuid` is the uuid of the card on the wire: the folded recommendations of a call share one, and what was not
     returned has none. `sides` are those that it speaks of: 1 right, 2 left, 3 both, 0 where it judges none.

@@ -5,6 +5,9 @@ its reason or its indicator sets. A reason about the patient quiets it for every
 all, for the user who gave it. It comes back when the period is over, when its indicator rises, or when it speaks of a
 side that was not dismissed. A red flag, or a critical card, is quiet within the encounter only. That a card was shown
 before never quiets it.
+
+Some reasons say that the record lacks something. The overrides behind what is quiet are therefore told too, but for
+those after which an offer to correct the record was answered.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from cds_service.decision.records import RECORD_CORRECTION
 from cds_service.domain.evaluation import Evaluation
 from cds_service.domain.facts import Condition, Kind, PatientFacts
 from cds_service.domain.recommendations import Indicator, Sort
@@ -27,11 +31,15 @@ _SKEW: Final = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Override:
-    """A card that was dismissed: what it said, when it was dismissed and why, and whom the call was about (hashes)."""
+    """A card that was dismissed: what it said, when it was shown, when dismissed and why, whom it was about (hashes).
+
+    An offer to correct the record is one, under its own id, also where it was accepted: either way it was answered.
+    """
 
     recommendation_id: str
     indicator: str
     sides: int
+    shown: datetime
     at: datetime
     reason_system: str
     reason_code: str
@@ -49,18 +57,43 @@ class Whom:
     episode: Collection[str]
 
 
+@dataclass(frozen=True, slots=True)
+class Quiet:
+    """The recommendations that are silent now, and the overrides behind them for which a correction can be offered."""
+
+    recommendations: frozenset[str] = frozenset()
+    uncorrected: tuple[Override, ...] = ()
+
+
+NOTHING_QUIET: Final = Quiet()
+
+
 def quiet(
     evaluations: Iterable[Evaluation], overrides: Iterable[Override], whom: Whom, at: datetime, rules: SnoozeRules
-) -> frozenset[str]:
+) -> Quiet:
     """The recommendations, of those that stand, that an override keeps silent now."""
     by_id: dict[str, list[Override]] = {}
     for override in overrides:
         by_id.setdefault(override.recommendation_id, []).append(override)
-    return frozenset(
-        evaluation.recommendation.id
+    quieting = [
+        one
         for evaluation in evaluations
-        if any(_quiets(one, evaluation, whom, at, rules) for one in by_id.get(evaluation.recommendation.id, ()))
+        for one in by_id.get(evaluation.recommendation.id, ())
+        if _quiets(one, evaluation, whom, at, rules)
+    ]
+    answers = [one for one in by_id.get(RECORD_CORRECTION, ()) if at - one.at > -_SKEW]
+    return Quiet(
+        frozenset(one.recommendation_id for one in quieting),
+        tuple(one for one in quieting if not any(_answers(answer, one) for answer in answers)),
     )
+
+
+def _answers(answer: Override, override: Override) -> bool:
+    """Whether an offer to correct the record was made, and answered, after a card was dismissed.
+
+    Cards of one call were shown at the same time: none of them tells of another that was dismissed after it.
+    """
+    return override.shown < answer.shown and override.at <= answer.at
 
 
 def _quiets(override: Override, evaluation: Evaluation, whom: Whom, at: datetime, rules: SnoozeRules) -> bool:

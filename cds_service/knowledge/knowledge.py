@@ -13,6 +13,7 @@ from cds_service.domain.recommendations import Recommendation
 from cds_service.domain.situation import Criterion
 from cds_service.domain.vocabulary import Vocabulary
 from cds_service.errors import KnowledgeError, SettingsError
+from cds_service.knowledge.corrections import CorrectionRules
 from cds_service.knowledge.names import Names
 from cds_service.knowledge.prefetch import HookNeeds
 from cds_service.knowledge.queries import queries_of
@@ -50,6 +51,7 @@ class Knowledge:
     prefetch: Mapping[str, Mapping[str, str]]
     ehr_profiles: Mapping[str, EHRProfileEntry]
     snooze: SnoozeRules
+    corrections: CorrectionRules
     seed: SeedFile
     source_attributes: SourceAttributesFile
     warnings: tuple[KnowledgeError, ...] = ()

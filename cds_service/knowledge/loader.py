@@ -21,6 +21,7 @@ from cds_service.domain.vocabulary import Need, Plausible, Vocabulary
 from cds_service.errors import InvalidKnowledgeError, KnowledgeError
 from cds_service.knowledge import schema
 from cds_service.knowledge.code_tables import TableBuilder, Tables, ValueSetFile, read_tables
+from cds_service.knowledge.corrections import CorrectionsCompiler
 from cds_service.knowledge.criteria_compiler import CriteriaCompiler
 from cds_service.knowledge.definitions_compiler import DefinitionsCompiler
 from cds_service.knowledge.document import Document, Steps, read_document, yaml_files
@@ -70,7 +71,7 @@ class Loader:
         definitions, entry = self._file("definitions.yaml", schema.DefinitionsFile)
         self._stop_if_broken()
         self.names.needs = words.needs
-        self._override_reasons(words)
+        reasons = self._override_reasons(words)
         self._check_needs(services, value_sets)
         self._check_attributes(attributes, source_attributes)
         named = DefinitionsCompiler(definitions, entry, self.names, self.problems)
@@ -83,6 +84,7 @@ class Loader:
         concerns = criteria.compile_any(words.concerns_us, ("concerns us",))
         criteria.days(words.review_grace, ("review grace",))
         snooze = self._snooze(criteria, words)
+        corrections = CorrectionsCompiler(services, self.names, self.problems).compile(words, reasons, self._reasons)
         vocabulary = self._vocabulary(named, table, words)
         profiles = dict(self._ehr_profiles())
         self._stop_if_broken()
@@ -104,6 +106,7 @@ class Loader:
             prefetch={hook: queries.prefetch(hook) for hook in hook_needs},
             ehr_profiles=profiles,
             snooze=snooze,
+            corrections=corrections,
             seed=seed,
             source_attributes=source_attributes,
             warnings=tuple(self.problems.warnings),
@@ -202,12 +205,14 @@ class Loader:
                 self.coding(document, (name, "body site"), entry.body_site) if entry.body_site else None,
             )
 
-    def _override_reasons(self, words: schema.ServicesFile) -> None:
+    def _override_reasons(self, words: schema.ServicesFile) -> Document | None:
+        """The named reasons; the file, for what is said of its lines later on."""
         system = self.names.systems.get(words.source.override_reasons)
         entries = self._table_file("override_reasons.yaml", schema.OverrideReasonEntry)
         self._reasons = entries
         uri = system.uri if system else ""
         self.names.override_reasons = {name: Coding(uri, e.code, e.display) for name, e in entries.items()}
+        return self._document("override_reasons.yaml") if entries else None
 
     def _snooze(self, criteria: CriteriaCompiler, words: schema.ServicesFile) -> SnoozeRules:
         """How long overrides quiet, by indicator and by reason."""

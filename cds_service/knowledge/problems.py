@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+import string
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -39,6 +40,19 @@ class Problems:
         near = difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
         remedy = f"did you mean {' or '.join(repr(n) for n in near)}?" if near else "check the spelling, or add it"
         self.add(document, steps, f"no {what} is called {name!r}", remedy)
+
+    def check_slots(self, document: Document, steps: Steps, text: str, known: Collection[str]) -> None:
+        """Note where a text has a slot that nothing fills, a brace that is not closed, or HTML."""
+        try:
+            used = [field for _, field, _, _ in string.Formatter().parse(text) if field is not None]
+        except ValueError:
+            self.add(document, steps, "a brace is not closed", "write a slot as {name}")
+            return
+        for name in used:
+            if name not in known:
+                self.unknown(document, steps, "slot", name, known)
+        if "<" in text.replace("<=", "").replace("< ", "") and ">" in text:
+            self.add(document, steps, "HTML is not allowed in a card", "use Markdown")
 
     def validated(self, entry: type[Any], document: Document, steps: Steps = ()) -> Any:
         """The file's data as a type of the schema, or None with its problems noted."""

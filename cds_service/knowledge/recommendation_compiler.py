@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import string
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -185,16 +184,7 @@ class RecommendationCompiler:
         texts += [(("detail", i), t if isinstance(t, str) else t.text) for i, t in enumerate(entry.detail)]
         texts += [(("suggestions", i, "label"), s.label) for i, s in enumerate(entry.suggestions)]
         for steps, text in texts:
-            try:
-                used = [field for _, field, _, _ in string.Formatter().parse(text) if field is not None]
-            except ValueError:
-                self.problems.add(self.document, steps, "a brace is not closed", "write a slot as {name}")
-                continue
-            for name in used:
-                if name not in known:
-                    self.problems.unknown(self.document, steps, "slot", name, known)
-            if "<" in text.replace("<=", "").replace("< ", "") and ">" in text:
-                self.problems.add(self.document, steps, "HTML is not allowed in a card", "use Markdown")
+            self.problems.check_slots(self.document, steps, text, known)
         if len(entry.summary) >= 140:
             self.problems.add(
                 self.document,

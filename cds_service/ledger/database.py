@@ -20,7 +20,7 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy.dialects import postgresql, sqlite
 
-from cds_service.decision.records import DecisionRecord, FeedbackEntry, FeedbackRecord
+from cds_service.decision.records import RECORD_CORRECTION, DecisionRecord, FeedbackEntry, FeedbackRecord
 from cds_service.decision.snooze import Override
 from cds_service.errors import LedgerError
 from cds_service.ledger import counting
@@ -35,7 +35,7 @@ _MIGRATIONS: Final = Path(__file__).parent / "migrations"
 _MIGRATING, _DELIVERING = 0x46444C47, 0x46444C48  # PostgreSQL's locks for the one process that does it
 _ONE_MIGRATES: Final = Lock()  # Alembic's context is one for the whole process
 _FAULTS_OF_VALUES: Final = ("22", "23", "54")  # SQLSTATE: data exception, constraint violated, program limit exceeded
-_OF_AN_OVERRIDE: Final = [one.name for one in fields(Override) if one.name != "at"]
+_OF_AN_OVERRIDE: Final = [one.name for one in fields(Override) if one.name not in ("shown", "at")]
 _STANDING: Final = ("outcome", "outcome_at", "said", "reason_system", "reason_code", "accepted_suggestions")
 _KEY_OF_A_CARD: Final = ("client", "call_id", "position")
 _NEVER: Final = datetime.min.replace(tzinfo=UTC)
@@ -157,14 +157,17 @@ class Database:
     def overrides(
         self, client: str, patients: Sequence[str], recommendations: Sequence[str], since: datetime
     ) -> list[Override]:
-        """The cards of these recommendations that stand dismissed for a patient, known by any of these hashes."""
+        """The cards of these recommendations that stand dismissed for a patient, known by any of these hashes.
+
+        An offer to correct the record is among them also where it was accepted.
+        """
         columns = (card.c[name] for name in _OF_AN_OVERRIDE)
-        query = sa.select(*columns, card.c.outcome_at.label("at")).where(
+        query = sa.select(*columns, card.c.at.label("shown"), card.c.outcome_at.label("at")).where(
             card.c.client == client,
             card.c.patient.in_(patients),
             card.c.recommendation_id.in_(recommendations),
             card.c.state == "returned",  # a dismissed list of folded ones says nothing of each
-            card.c.outcome == "overridden",
+            sa.or_(card.c.outcome == "overridden", card.c.recommendation_id == RECORD_CORRECTION),
             card.c.outcome_at >= since,
         )
         with self.reading() as connection:

@@ -90,7 +90,7 @@ class Ledger:
     async def overrides(
         self, client: str, patients: Sequence[str], recommendations: Sequence[str], since: datetime
     ) -> list[Override]:
-        """The cards of these recommendations that were dismissed for a patient. Raises LedgerError."""
+        """The cards of these recommendations that were dismissed for a patient, as in `Database.overrides`."""
         if self.courier.is_stuck:
             raise LedgerError("the database cannot be had")
         return await asyncio.to_thread(self.database.overrides, client, patients, recommendations, since)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from cds_service.domain.recommendations import OfferedLink
-from cds_service.knowledge.pages.content import CardContent, ExampleCard, RecommendationContent
+from cds_service.knowledge.pages.content import CardContent, ExampleCard, OverrideReasonContent, RecommendationContent
 from cds_service.web import markdown
 from cds_service.web.html import Child, Markup, join, tag
 from cds_service.web.parts import brief, in_words, items, outside, table
@@ -79,9 +79,17 @@ def _template(card: CardContent, indicator: str, slots: list[str]) -> Markup:
         tag("h4", "Suggestions, at most one" if card.at_most_one else "Suggestions") if card.suggestions else None,
         tag("ul", *choices, class_="choices") if card.suggestions else None,
         tag("h4", "Reasons to dismiss"),
-        items((reason.display for reason in card.override_reasons), class_="reasons"),
+        items(map(_reason, card.override_reasons), class_="reasons"),
         _links(card.links),
     )
+
+
+def _reason(reason: OverrideReasonContent) -> Child:
+    """What the user reads, and what comes of it."""
+    if not reason.to_record:
+        return reason.display
+    offer = tag("span", f"a later call offers to record {reason.to_record}", class_="quiet")
+    return join((reason.display, offer), "; ")
 
 
 def _frame(indicator: str, source: str, *children: Child) -> Markup:

@@ -67,7 +67,7 @@ def test_the_code_systems_hold_every_topic_and_reason_that_a_card_can_carry(expo
     assert len(systems) == 4
     topics = systems[knowledge.topic_system]
     assert {one.id: one.title for one in knowledge.recommendations}.items() <= topics.items()
-    assert {"data-gap", "more-recommendations"} <= set(topics)
+    assert {"data-gap", "more-recommendations", "record-correction"} <= set(topics)
     reasons = {reason for one in knowledge.recommendations for reason in one.override_reasons}
     assert all(systems[reason.system][reason.code] == reason.display for reason in reasons)
 

@@ -44,9 +44,17 @@ FILES = {
           text: Night splint for the wrist
           codings:
             - {system: wrist orders, code: night-splint, display: Night splint}
+        chart note:
+          resource: ServiceRequest
+          text: Note in the chart
+          codings:
+            - {system: wrist orders, code: chart-note, display: Note in the chart}
+          category: {system: wrist orders, code: clerical, display: Clerical}
+          sided: no
     """,
     "override_reasons.yaml": """
-        splint at home: {code: splint-at-home, display: Has a splint at home}
+        splint at home: {code: splint-at-home, display: Has a splint at home, to record: the splint at home}
+        chart is right: {code: chart-is-right, display: The chart is right}
     """,
     "evidence.yaml": """
         W01:
@@ -95,6 +103,17 @@ FILES = {
           episode of: [carpal tunnel syndrome]
         data gap card: {title: Gaps, summary: Something was not read., detail: "Not read: {missing}."}
         folded card: {title: More, summary: "{count} more", detail: "{cards}"}
+        record correction card:
+          title: Mend the chart
+          hooks: [patient-view]
+          order: chart note
+          summary: "You said: {reason}. Write it down?"
+          summary of several: "{count} things to write down"
+          detail: "To write down: {corrections}"
+          correction: "- {what} ({reason}, {advice})"
+          suggestion: "Write down {what}"
+          description: "Write down {what}, said of: {advice}."
+          override reasons: [chart is right]
         gap reasons:
           not sent: not sent
           late: late

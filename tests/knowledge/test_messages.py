@@ -209,6 +209,55 @@ MISTAKES = {
         "no value set is called 'wrist cast'",
         "",
     ),
+    "a hook that no service serves": (
+        "services.yaml",
+        "hooks: [patient-view]",
+        "hooks: [patient-views]",
+        "no hook of a service is called 'patient-views'",
+        "'patient-view'",
+    ),
+    "an unknown orderable for corrections": (
+        "services.yaml",
+        "order: chart note",
+        "order: chart notes",
+        "no orderable is called 'chart notes'",
+        "'chart note'",
+    ),
+    "an unknown reason to dismiss a correction": (
+        "services.yaml",
+        "override reasons: [chart is right]",
+        "override reasons: [chart is fine]",
+        "no override reason is called 'chart is fine'",
+        "'chart is right'",
+    ),
+    "a slot that an offered correction does not have": (
+        "services.yaml",
+        'suggestion: "Write down {what}"',
+        'suggestion: "Write down {draft}"',
+        "no slot is called 'draft'",
+        "",
+    ),
+    "a key of the offered correction that is missing": (
+        "services.yaml",
+        "  order: chart note\n",
+        "",
+        "this key is missing: 'order'",
+        "add it",
+    ),
+    "a slot that what is to be recorded does not have": (
+        "override_reasons.yaml",
+        "to record: the splint at home}",
+        'to record: "the splint, {side}"}',
+        "no slot is called 'side'",
+        "",
+    ),
+    "a misspelt key of an override reason": (
+        "override_reasons.yaml",
+        "to record:",
+        "to recrod:",
+        "'to recrod'",
+        "'to record'",
+    ),
     "YAML that does not parse": (CARD, "indicator: {default: info}", "indicator: {default: info", "", "mend the YAML"),
 }
 
@@ -306,6 +355,19 @@ def test_a_folder_that_is_not_there_is_told(tmp_path):
 def test_a_file_of_something_else_is_refused_and_nothing_crashes(name, text, tmp_path):
     (write(tmp_path) / name).write_bytes(text.encode("latin-1"))
     assert all(one.file for one in told(tmp_path))
+
+
+def test_the_summary_of_an_offered_correction_is_too_long_when_the_longest_reason_is_in_it(tmp_path):
+    services = write(tmp_path) / "services.yaml"
+    services.write_text(services.read_text().replace("Write it down?", "x" * 108))
+    (problem,) = (
+        one
+        for one in check_knowledge(tmp_path, Settings(database_url="sqlite://")).problems
+        if "longest" in one.problem
+    )
+    assert (problem.file, problem.key) == ("services.yaml", "record correction card.summary")
+    assert "it has 140 characters" in problem.problem
+    assert "below 140" in problem.remedy
 
 
 # ---- cases

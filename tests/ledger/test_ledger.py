@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from cds_service.decision.records import FeedbackReport, Pseudonyms
+from cds_service.decision.records import RECORD_CORRECTION, FeedbackReport, Pseudonyms
 from cds_service.errors import ForbiddenError, LedgerError
 from tests.ledger.records import CLIENT, NOON, SERVICE, SYSTEM, make_call, make_card, make_entry, make_override
 from tests.ledger.stores import drained, keep, report
@@ -173,6 +173,20 @@ class TestFeedback:
 
     def test_nothing_stands_for_a_card_without_feedback(self, store, ledger, shown):  # noqa: ARG002  # it is there
         assert stands(store, ledger) == (None,) * 5
+
+    def test_what_was_dismissed_is_looked_up_and_of_an_offered_correction_what_was_accepted_too(self, ledger):
+        names = ("FD-AFO-01", "FD-EDX-01", RECORD_CORRECTION, "FD-OTHER")
+        dismissed, taken, corrected, other = cards = [make_card(recommendation_id=name) for name in names]
+        call = make_call(*cards, make_card(recommendation_id=RECORD_CORRECTION))
+        keep(ledger, call)
+        report(ledger, make_override(dismissed.uuid, 5), make_override(other.uuid, 5))
+        report(ledger, *(make_entry(one.uuid, 6) for one in (taken, corrected)))
+        drained(ledger)
+        found = ledger.database.overrides(CLIENT, [call.whom.patient], names[:3], NOON)
+        assert {(one.recommendation_id, one.shown, one.at) for one in found} == {
+            ("FD-AFO-01", NOON, NOON + timedelta(minutes=5)),
+            (RECORD_CORRECTION, NOON, NOON + timedelta(minutes=6)),
+        }
 
     def test_no_entries_make_an_empty_report(self, store, ledger):
         assert report(ledger) == FeedbackReport()

@@ -43,6 +43,18 @@ def test_the_page_has_the_words_of_the_card_with_its_slots_in_brackets(name):
         assert squeeze(reason.display) in page.text
 
 
+def test_the_page_says_which_reasons_lead_to_an_offer_to_correct_the_record():
+    page = read("FD-AFO-01.html").text
+    assert "not recorded here; a later call offers to record the orthosis that the patient already has" in page
+    assert page.count("a later call offers") == 1
+    tests = read("FD-EDX-01.html").text
+    assert f"offers to record what was done elsewhere, with its date, for: {of('FD-EDX-01').title}" in tests
+
+
+def test_the_page_promises_no_offer_where_the_recommendation_speaks_only_while_orders_are_made():
+    assert "a later call offers" not in read("FD-FES-02.html").text
+
+
 @pytest.mark.parametrize("name", RECOMMENDATIONS)
 def test_the_page_names_every_value_set_that_a_criterion_asks_for(name):
     text = read(f"{name}.html").text

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cds_service.decision.compose import DATA_GAP, MORE
+from cds_service.decision.records import RECORD_CORRECTION
 from cds_service.domain.codes import CodeSystem
 from cds_service.fhir.export.edition import Edition, Resource, filled, paragraphs
 
@@ -40,5 +41,6 @@ def _concepts(name: str, edition: Edition) -> Iterator[tuple[str, str]]:
         yield from ((recommendation.id, recommendation.title) for recommendation in knowledge.recommendations)
         yield DATA_GAP, words.data_gap_card.title
         yield MORE, words.folded_card.title
+        yield RECORD_CORRECTION, words.record_correction_card.title
     if name == words.source.override_reasons:
         yield from ((reason.code, reason.display) for reason in knowledge.names.override_reasons.values())

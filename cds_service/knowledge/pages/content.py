@@ -68,6 +68,16 @@ class CodeContent:
 
 
 @dataclass(frozen=True, slots=True)
+class OverrideReasonContent:
+    """A reason to dismiss the card, and what a later call then offers to record; empty where it offers nothing."""
+
+    system: str
+    code: str
+    display: str
+    to_record: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ActionContent:
     """One change that a suggestion makes. ``order`` is empty where it changes or deletes the draft."""
 
@@ -105,7 +115,7 @@ class CardContent:
     slots: tuple[SlotContent, ...]
     suggestions: tuple[SuggestionContent, ...]
     at_most_one: bool
-    override_reasons: tuple[CodeContent, ...]
+    override_reasons: tuple[OverrideReasonContent, ...]
     links: tuple[OfferedLink, ...]
     source: str
 

@@ -144,10 +144,16 @@ class _Builder:
             slots=tuple(self._slots()),
             suggestions=tuple(self._suggestion(s) for s in it.suggestions),
             at_most_one=not it.select_any,
-            override_reasons=tuple(self._code(reason) for reason in it.override_reasons),
+            override_reasons=tuple(self._override_reason(reason) for reason in it.override_reasons),
             links=it.links,
             source=self.knowledge.words.source.label,
         )
+
+    def _override_reason(self, reason: Coding) -> content.OverrideReasonContent:
+        code, rules = self._code(reason), self.knowledge.corrections
+        asked = rules.to_record.get((reason.system, reason.code)) if rules.hooks & self.it.hooks else None
+        to_record = asked.what.format(advice=self.it.title) if asked else ""
+        return content.OverrideReasonContent(code.system, code.code, code.display, to_record)
 
     def _when(self, criterion: Criterion | None) -> tuple[content.Line, ...]:
         return () if criterion is None else self._any(criterion)

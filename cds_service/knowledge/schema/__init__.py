@@ -56,6 +56,7 @@ from cds_service.knowledge.schema.entry import (
     Sentence,
 )
 from cds_service.knowledge.schema.files import (
+    CorrectionCardEntry,
     EHRNeedEntry,
     EHRProfileEntry,
     EvidenceEntry,
@@ -97,6 +98,7 @@ __all__ = [
     "CodeSystemEntry",
     "CodingEntry",
     "ConditionEntry",
+    "CorrectionCardEntry",
     "Criteria",
     "CriterionEntry",
     "DateEntry",

@@ -24,12 +24,16 @@ class OrderableEntry(Entry):
 
 
 class OverrideReasonEntry(Entry):
-    """A coded reason to dismiss a card: about the patient, or only about the moment; quiet for a period of its own."""
+    """A coded reason to dismiss a card: about the patient, or only about the moment; quiet for a period of its own.
+
+    `to record` says in words what the record lacks or has wrong, where the reason says that.
+    """
 
     code: Annotated[str, Field(pattern=r"^[a-z0-9-]+$")]
     display: Sentence
     about: Literal["patient", "moment"] = "patient"
     quiet_for: Name | None = None
+    to_record: Sentence | None = None
 
 
 class EvidenceEntry(Entry):
@@ -137,6 +141,18 @@ class GapCardEntry(Entry):
     title: Sentence
 
 
+class CorrectionCardEntry(GapCardEntry):
+    """The card that offers to correct the record: at which hooks, by which orderable, in which words."""
+
+    hooks: Annotated[list[HookName], Field(min_length=1)]
+    order: Name
+    summary_of_several: Sentence
+    correction: Sentence
+    suggestion: Sentence
+    description: Sentence
+    override_reasons: Annotated[list[Name], Field(min_length=1)]
+
+
 class SnoozeEntry(Entry):
     """How long a dismissed card stays quiet, and the conditions whose spells are the episodes."""
 
@@ -158,6 +174,7 @@ class ServicesFile(Entry):
     data_gap_card: GapCardEntry
     gap_reasons: dict[GapReason, Sentence]
     folded_card: GapCardEntry
+    record_correction_card: CorrectionCardEntry
     unclear: Sentence
     not_read: Sentence
     evidence_line: Sentence
