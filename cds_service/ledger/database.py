@@ -7,7 +7,7 @@ import logging
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import sha256
 from itertools import groupby
 from pathlib import Path
@@ -20,12 +20,13 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy.dialects import postgresql, sqlite
 
-from cds_service.decision.records import DecisionRecord, FeedbackEntry, FeedbackRecord
+from cds_service.decision.records import DecisionRecord, FeedbackEntry, FeedbackRecord, SealedComment
 from cds_service.decision.snooze import Override
 from cds_service.errors import LedgerError
 from cds_service.ledger.database_url import READS_ONLY
 from cds_service.ledger.journal import Entry
-from cds_service.ledger.tables import call, card, delivery, feedback
+from cds_service.ledger.sqlite_files import empty_write_ahead_log
+from cds_service.ledger.tables import OF_AN_ENTRY, call, card, comment, delivery, feedback
 
 CALL: Final = "call"
 FEEDBACK: Final = "feedback"
@@ -35,6 +36,7 @@ _ONE_MIGRATES: Final = Lock()  # Alembic's context is one for the whole process
 _FAULTS_OF_VALUES: Final = ("22", "23", "54")  # SQLSTATE: data exception, constraint violated, program limit exceeded
 _OF_AN_OVERRIDE: Final = [one.name for one in fields(Override) if one.name != "at"]
 _STANDING: Final = ("outcome", "outcome_at", "said", "reason_system", "reason_code", "accepted_suggestions")
+_COUNTED: Final = {"preserve_rowcount": True}  # else PostgreSQL tells no number for an insert
 _AT_ONCE: Final = 400  # values in one query: SQLite allows 999
 
 logging.getLogger("alembic").setLevel(logging.WARNING)  # a start is no news
@@ -125,9 +127,28 @@ class Database:
     def _apply_feedback(self, connection: sa.Connection, record: FeedbackRecord) -> None:
         for entry in record.entries:
             row = _feedback_row(record, entry)
-            kept = connection.execute(self._insert(feedback).values(row).on_conflict_do_nothing())
+            written = self._insert(feedback).values(row).on_conflict_do_nothing()
+            kept = connection.execute(written, execution_options=_COUNTED)
             if kept.rowcount:
                 _let_stand(connection, record.client, entry.card, row)
+            if entry.comment is not None:
+                first = row["received_at"] if kept.rowcount else _first_arrival(connection, row)
+                self._keep_comment(connection, row, entry.comment, first)
+
+    def _keep_comment(
+        self, connection: sa.Connection, row: dict[str, Any], sealed: SealedComment, first: datetime
+    ) -> None:
+        """Keep what the user wrote with an entry: of several, that of the report which was received last.
+
+        Its time counts from the first arrival of the entry, so that a repeat neither prolongs it nor brings it back.
+        """
+        expires_at = first + timedelta(days=sealed.keep_days)
+        if row["received_at"] >= expires_at:
+            return
+        content = {"received_at": row["received_at"], "expires_at": expires_at, "secret": sealed.secret.encode()}
+        written = self._insert(comment).values({name: row[name] for name in OF_AN_ENTRY} | content)
+        is_later = comment.c.received_at <= row["received_at"]
+        connection.execute(written.on_conflict_do_update(index_elements=OF_AN_ENTRY, set_=content, where=is_later))
 
     # ---- asking
 
@@ -165,6 +186,11 @@ class Database:
                 yield connection
         except sa.exc.SQLAlchemyError as error:
             raise LedgerError(f"The ledger could not be read: {type(error).__name__}") from error
+
+    def empty_write_ahead_log(self) -> None:
+        """Leave nothing of what was deleted in SQLite's side file. PostgreSQL does that by itself, in its own time."""
+        if not self._is_postgresql and self.engine.url.database:
+            empty_write_ahead_log(Path(self.engine.url.database))
 
     def close(self) -> None:
         """Close all connections."""
@@ -213,6 +239,13 @@ def _let_stand(connection: sa.Connection, client: str, uuid: str, row: dict[str,
     )
     standing = {name: row[name] for name in _STANDING}
     connection.execute(sa.update(card).where(card.c.client == client, card.c.uuid == uuid, is_later).values(standing))
+
+
+def _first_arrival(connection: sa.Connection, row: dict[str, Any]) -> datetime:
+    """When an entry that is here already was received."""
+    is_it = (feedback.c[name] == row[name] for name in OF_AN_ENTRY)
+    first: datetime = connection.execute(sa.select(feedback.c.received_at).where(*is_it)).scalar_one()
+    return first
 
 
 def _call_row(record: DecisionRecord) -> dict[str, Any]:
