@@ -28,6 +28,7 @@ from cds_service.api.openapi import openapi_of
 from cds_service.api.routes import HookRoutes
 from cds_service.decision.compose import Composer
 from cds_service.decision.decide import Decider
+from cds_service.decision.ports import Comments
 from cds_service.decision.quieting import Quieting
 from cds_service.fhir.client.fhir_client import FHIRClient
 from cds_service.fhir.client.network import OPEN_MODE, AddressRules
@@ -81,6 +82,7 @@ def create_app(
     large_calls = ThreadPoolExecutor(_LARGE_CALLS_AT_ONCE, thread_name_prefix="large-call")
     fhir_client = FHIRClient(open_mode, large_calls, ca_file=settings.ca_file)
     decider, reader = make_decider(settings, knowledge, fhir_client)
+    comments = _comments(settings)
     ledger = open_ledger(settings.database_url, settings.journal_file, settings.journal_limit, settings.ledger_period)
     hashes = open_pseudonyms(settings.database_url, settings.ledger_key_file)
     metrics = Metrics(knowledge, (OPEN_CLIENT,))
@@ -103,6 +105,7 @@ def create_app(
         large_calls,
         metrics,
         refuses_unkept=settings.when_journal_is_full == "refuse",
+        comments=comments,
     )
 
     app = FastAPI(
@@ -136,6 +139,17 @@ def create_app(
         app.add_middleware(OpenModeGuard, is_local=is_loopback)
     app.add_middleware(SafeHeaders)
     return app
+
+
+def _comments(settings: Settings) -> Comments | None:
+    """What encrypts users' comments; None where they are not kept. Raises LedgerError where its keys cannot be used."""
+    if not settings.comment_keep_days:
+        return None
+    from cds_service.ledger.comments import open_comments  # noqa: PLC0415  # only who keeps comments waits for it
+
+    comments = open_comments(settings.database_url, settings.comment_key_file, settings.comment_keep_days)
+    _LOG.info("users' comments are kept, encrypted, for %d days (CDS_COMMENT_KEEP_DAYS)", settings.comment_keep_days)
+    return comments
 
 
 def open_mode(fhir_server: str) -> AddressRules | None:

@@ -8,9 +8,11 @@ import json
 import logging
 import os
 import sys
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from cds_service.errors import FootDropError, InvalidKnowledgeError, KnowledgeError, RequestError
 from cds_service.knowledge.loader import load_knowledge
@@ -85,6 +87,10 @@ def _parser() -> argparse.ArgumentParser:
     exporting.add_argument("--out", type=Path, required=True, metavar="FILE")
     exporting.add_argument("--since", type=dt.date.fromisoformat, metavar="DATE", help="from this day on; default: all")
     exporting.set_defaults(command=_ledger_export)
+    reading = upkeep.add_parser("comments", help="what users wrote about cards, as lines of JSON, for who has the key")
+    reading.add_argument("--since", type=dt.date.fromisoformat, metavar="DATE", help="outcomes from this day on")
+    reading.add_argument("--card", type=UUID, metavar="UUID", help="of this card only")
+    reading.set_defaults(command=_ledger_comments)
     purging = upkeep.add_parser("purge", help="delete what is older than some days")
     purging.add_argument("--older-than", type=int, required=True, metavar="DAYS")
     purging.set_defaults(command=_ledger_purge)
@@ -230,14 +236,40 @@ def _ledger_export(options: argparse.Namespace, settings: Settings) -> int:
     return 0
 
 
+def _ledger_comments(options: argparse.Namespace, settings: Settings) -> int:
+    from cds_service.ledger import open_database
+    from cds_service.ledger.comments import open_comments, read_comments
+
+    comments = open_comments(settings.database_url, settings.comment_key_file)
+    since = dt.datetime.combine(options.since, dt.time(), settings.zone) if options.since else None
+    uuid = str(options.card) if options.card else None
+    unreadable = 0
+    with closing(open_database(settings.database_url)) as database:
+        for line in read_comments(database, comments, dt.datetime.now(dt.UTC), since, uuid):
+            if line is None:
+                unreadable += 1
+            else:
+                print(json.dumps(line))
+    if unreadable:
+        print(
+            f"{unreadable} more cannot be read: the key file has no key for them, or they were altered or moved",
+            file=sys.stderr,
+        )
+    return 0
+
+
 def _ledger_purge(options: argparse.Namespace, settings: Settings) -> int:
     from cds_service.ledger import open_database
-    from cds_service.ledger.upkeep import purge
+    from cds_service.ledger.upkeep import expire, purge
 
     if options.older_than < 0:
         raise FootDropError("--older-than takes a number of days")
-    before = dt.datetime.now(dt.UTC) - dt.timedelta(days=options.older_than)
-    for table, rows in purge(open_database(settings.database_url), before).items():
+    now = dt.datetime.now(dt.UTC)
+    with closing(open_database(settings.database_url)) as database:
+        expired = expire(database, now)
+        gone = purge(database, now - dt.timedelta(days=options.older_than))
+    gone["comment"] += expired
+    for table, rows in gone.items():
         print(f"{table}: {rows} rows deleted")
     return 0
 

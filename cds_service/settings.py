@@ -69,6 +69,18 @@ class Settings(BaseSettings):
         description="YAML file of the clients and what was agreed with each: see docs/clients.md. Read again when it "
         "changes, and on SIGHUP.",
     )
+    comment_keep_days: int = Field(
+        0,
+        ge=0,
+        le=3650,
+        description="Days for which users' comments on cards are kept, encrypted, from the arrival of the report; "
+        "0: they are not kept.",
+    )
+    comment_key_file: Path | None = Field(
+        None,
+        description="Keys that encrypt these comments (Fernet), one a line, the current first. Made if missing, by "
+        "default beside a SQLite database. PostgreSQL needs it, and does not make it: the same on every replica.",
+    )
     allow_open: bool = Field(
         False, description="Allow open mode (no client is authenticated) on an address that is not loopback."
     )
@@ -139,6 +151,15 @@ class Settings(BaseSettings):
             raise ValueError(
                 "open mode answers anybody who can connect, so it listens on loopback only: "
                 "set CDS_HOST to 127.0.0.1, or CDS_ALLOW_OPEN=true if the network is yours"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _comments_can_be_read(self) -> Settings:
+        if self.comment_keep_days and not self.comment_key_file and self.database_url.startswith("postgresql:"):
+            raise ValueError(
+                "CDS_COMMENT_KEEP_DAYS with PostgreSQL needs CDS_COMMENT_KEY_FILE: a file of Fernet keys, the same on "
+                "every replica; or set it to 0, which keeps no comments"
             )
         return self
 

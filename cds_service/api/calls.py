@@ -20,7 +20,7 @@ from cds_service.api.body import read_body
 from cds_service.api.metrics import Metrics
 from cds_service.decision.decide import Decider, Decision, Judgement
 from cds_service.decision.gathering import gather
-from cds_service.decision.ports import Ledger, PatientRecord, Records
+from cds_service.decision.ports import Comments, Ledger, PatientRecord, Records
 from cds_service.decision.quieting import Quieting
 from cds_service.decision.records import (
     CardState,
@@ -28,6 +28,7 @@ from cds_service.decision.records import (
     FeedbackEntry,
     FeedbackReport,
     Pseudonyms,
+    SealedComment,
     Timings,
 )
 from cds_service.decision.rollout import Rollouts
@@ -75,7 +76,8 @@ class _Answered:
 class CallHandler:
     """Answers service calls and takes feedback. ``large_calls`` is where long records are read, beside the loop.
 
-    ``deadline`` is the time of a whole call in seconds, of which a little is left for deciding.
+    ``deadline`` is the time of a whole call in seconds, of which a little is left for deciding. Without ``comments``
+    nothing is kept of what users write.
     """
 
     decider: Decider
@@ -90,6 +92,7 @@ class CallHandler:
     large_calls: Executor
     metrics: Metrics
     refuses_unkept: bool = False
+    comments: Comments | None = None
 
     async def call(self, request: Request, service_id: str, call_id: str) -> Response:
         """``POST /cds-services/{id}`` (REQ-1)."""
@@ -188,7 +191,7 @@ class CallHandler:
         reports = parse_feedback(await read_body(request, min(self.max_body_bytes, _LARGEST_FEEDBACK))).feedback
         if len(reports) > _MOST_REPORTS:
             raise TooLargeError("feedback entries", _MOST_REPORTS)
-        entries = [_entry(report) for report in reports if is_uuid(report.card)]
+        entries = [_entry(report, self._seal(report)) for report in reports if is_uuid(report.card)]
         try:
             kept = await self.ledger.record_feedback(OPEN_CLIENT, service_id, entries, self.clock())
         except LedgerError as error:
@@ -198,6 +201,13 @@ class CallHandler:
         answer = {"feedback": [{"status": _status(report.card, kept)} for report in reports]}
         _LOG.info("feedback %s %s: %d of %d entries kept", call_id, service_id, len(entries), len(reports))
         return Response(json.dumps(answer), headers={"cache-control": "no-store"}, media_type="application/json")
+
+    def _seal(self, report: Feedback) -> SealedComment | None:
+        """The user's comment, encrypted before it goes anywhere; None where this site keeps none."""
+        comment = report.override_reason.user_comment if report.override_reason else None
+        if self.comments is None or comment is None:
+            return None
+        return self.comments.seal(OPEN_CLIENT, report.card.lower(), report.outcome_timestamp, comment)
 
 
 def _log(call_id: str, service_id: str, decision: Decision, duration: float) -> None:
@@ -228,8 +238,8 @@ def is_uuid(text: str) -> bool:
     return _UUID.fullmatch(text) is not None
 
 
-def _entry(report: Feedback) -> FeedbackEntry:
-    """What is kept of a report: UUIDs and codes, never the user's comment or other text, which may name the patient."""
+def _entry(report: Feedback, comment: SealedComment | None) -> FeedbackEntry:
+    """What is kept of a report: UUIDs and codes, never text that can be read, for it may name the patient."""
     reason = report.override_reason.reason if report.override_reason else None
     if reason and not (_CODE.fullmatch(reason.code) and _SYSTEM.fullmatch(reason.system)):
         reason = None
@@ -240,4 +250,5 @@ def _entry(report: Feedback) -> FeedbackEntry:
         accepted_suggestions=tuple(one.lower() for one in report.accepted_ids if is_uuid(one)),
         reason_system=reason.system if reason else None,
         reason_code=reason.code if reason else None,
+        comment=comment,
     )

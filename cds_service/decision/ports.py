@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from cds_service.decision.orders import OrderContext
-from cds_service.decision.records import Asked, DecisionRecord, FeedbackEntry, FeedbackReport
+from cds_service.decision.records import Asked, DecisionRecord, FeedbackEntry, FeedbackReport, SealedComment
 from cds_service.decision.snooze import Override
 from cds_service.domain.codes import Coding
 from cds_service.domain.facts import PatientFacts, Priority
@@ -105,8 +105,19 @@ class Hashes(Protocol):
         ...
 
 
+class Comments(Protocol):
+    """Encrypts what users write about cards, for a site that keeps it. Keeps nothing itself."""
+
+    def seal(self, client: str, card: str, at: dt.datetime, comment: str) -> SealedComment:
+        """A comment as it may be kept: for this card and the time of this outcome, and to be read as no other's."""
+        ...
+
+
 class Ledger(Protocol):
-    """Keeps what was returned and what became of it. Holds nothing of the patient or the user but keyed hashes."""
+    """Keeps what was returned and what became of it. Holds nothing of the patient or the user but keyed hashes.
+
+    A comment comes to it encrypted, and without the key.
+    """
 
     async def record(self, record: DecisionRecord) -> None:
         """Keep a call; returns when it is safe from a crash of this process. Raises LedgerError, JournalFullError."""

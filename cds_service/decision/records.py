@@ -1,6 +1,7 @@
 """What is kept of a call, and of what became of its cards.
 
-Nothing here can hold a patient, a user or free text: no patient id, no user id, no words of a card, no user's comment.
+Nothing here can hold a patient, a user or free text: no patient id, no user id, no words of a card; a user's comment
+only encrypted, and only where a site asks for it.
 Standard library only, so that the decision, the ledger and the API share these types without importing each other.
 """
 
@@ -103,6 +104,13 @@ class DecisionRecord:
     shadows: tuple[ShadowRun, ...] = ()
 
 
+class SealedComment(NamedTuple):
+    """What a user wrote, encrypted, and for how many days from the arrival of its report it is kept."""
+
+    secret: str
+    keep_days: int
+
+
 @dataclass(frozen=True, slots=True)
 class FeedbackEntry:
     """What one user did with one card. `card` is the card's uuid; `outcome_timestamp` has a time zone.
@@ -116,6 +124,7 @@ class FeedbackEntry:
     accepted_suggestions: tuple[str, ...] = ()
     reason_system: str | None = None
     reason_code: str | None = None
+    comment: SealedComment | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,10 @@ class AcceptedSuggestion(msgspec.Struct, frozen=True):
 
 
 class UserOverrideReason(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """Why a card was dismissed: a coded reason, perhaps none of ours, or the user's words (FBK-7)."""
+    """Why a card was dismissed: a coded reason, perhaps none of ours, or the user's words (FBK-7).
+
+    The words may name a patient, so that its `repr` leaves them out: it may end up in a log.
+    """
 
     reason: Coding | None = None
     user_comment: str | None = None
@@ -43,6 +46,10 @@ class UserOverrideReason(msgspec.Struct, frozen=True, kw_only=True, rename="came
         force_setattr(self, "user_comment", comment)
         if self.reason is None and comment is None:
             raise InvalidRequestError("reason", "or userComment is required")
+
+    def __repr__(self) -> str:
+        comment = "None" if self.user_comment is None else "…"
+        return f"{type(self).__name__}(reason={self.reason!r}, user_comment={comment})"
 
 
 class Feedback(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):

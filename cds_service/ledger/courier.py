@@ -10,7 +10,7 @@ from typing import Final
 
 from cds_service.ledger.database import Database, UndeliverableError
 from cds_service.ledger.journal import Entry, Journal
-from cds_service.ledger.upkeep import purge
+from cds_service.ledger.upkeep import expire, purge
 
 _AT_ONCE: Final = 200
 _FIRST_PAUSE: Final = 0.1
@@ -25,9 +25,9 @@ class Courier:
     """Delivers while there is something to deliver."""
 
     def __init__(self, journal: Journal, database: Database, keep: timedelta | None = None) -> None:
-        """Starts with ``start``. What is older than ``keep`` is purged, once a day."""
+        """Starts with ``start``. Once a day, comments whose time is over go, and all that is older than ``keep``."""
         self._keep = keep
-        self._purged_at = -_A_DAY
+        self._looked_after_at = -_A_DAY
         self._journal = journal
         self._database = database
         self._called = Event()
@@ -61,7 +61,7 @@ class Courier:
         """An entry or not, the first round makes the tables."""
         pause = 0.0
         while True:
-            self._called.wait(pause or (_A_DAY if self._keep else None))
+            self._called.wait(pause or self._seconds_to_looking_after)
             if not self._end:
                 time.sleep(_LINGER)
             self._called.clear()
@@ -69,7 +69,7 @@ class Courier:
                 self._database.migrate()
                 while self._deliver_some():
                     pass
-                self._purge()
+                self._look_after()
                 pause = 0.0
                 self._note(stuck=False)
             except Exception as error:  # noqa: BLE001  # the thread must live on: what it does not deliver only waits
@@ -103,11 +103,21 @@ class Courier:
                 self._journal.set_aside([entry])
                 self._database.skip(self._journal.id, entry.seq)
 
-    def _purge(self) -> None:
-        if self._keep is not None and time.monotonic() - self._purged_at >= _A_DAY:
-            self._purged_at = time.monotonic()
-            gone = purge(self._database, datetime.now(UTC) - self._keep)
-            _LOG.info("purged from the ledger: %s", gone)
+    @property
+    def _seconds_to_looking_after(self) -> float:
+        return max(self._looked_after_at + _A_DAY - time.monotonic(), 0.0)
+
+    def _look_after(self) -> None:
+        """Once a day, and again soon where it fails: let go of what has been kept long enough."""
+        if self._seconds_to_looking_after > 0:
+            return
+        now = datetime.now(UTC)
+        if expired := expire(self._database, now):
+            _LOG.info("comments deleted from the ledger, their time being over: %d", expired)
+        if self._keep is not None:
+            _LOG.info("purged from the ledger: %s", purge(self._database, now - self._keep))
+        self._journal.empty_write_ahead_log()
+        self._looked_after_at = time.monotonic()
 
     def _note(self, *, stuck: bool, error: Exception | None = None) -> None:
         if stuck and not self._cannot:

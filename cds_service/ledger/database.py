@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from threading import Lock
@@ -20,14 +20,21 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy.dialects import postgresql, sqlite
 
-from cds_service.decision.records import RECORD_CORRECTION, DecisionRecord, FeedbackEntry, FeedbackRecord
+from cds_service.decision.records import (
+    RECORD_CORRECTION,
+    DecisionRecord,
+    FeedbackEntry,
+    FeedbackRecord,
+    SealedComment,
+)
 from cds_service.decision.snooze import Override
 from cds_service.errors import LedgerError
 from cds_service.ledger import counting
 from cds_service.ledger.counting import Counts
 from cds_service.ledger.database_url import READS_ONLY
 from cds_service.ledger.journal import Entry
-from cds_service.ledger.tables import call, card, delivery, feedback, figure
+from cds_service.ledger.sqlite_files import empty_write_ahead_log
+from cds_service.ledger.tables import OF_AN_ENTRY, call, card, comment, delivery, feedback, figure
 
 CALL: Final = "call"
 FEEDBACK: Final = "feedback"
@@ -130,10 +137,26 @@ class Database:
 
     def _insert_feedback(self, connection: sa.Connection, records: Sequence[FeedbackRecord]) -> set[str]:
         """Keep what was reported, a repeat once; the cards it is about."""
-        rows = [_feedback_row(record, entry) for record in records for entry in record.entries]
-        if rows:
-            connection.execute(self._insert(feedback).on_conflict_do_nothing(), rows)
-        return {row["card_uuid"] for row in rows}
+        entries = [(_feedback_row(record, entry), entry.comment) for record in records for entry in record.entries]
+        if entries:
+            connection.execute(self._insert(feedback).on_conflict_do_nothing(), [row for row, _ in entries])
+        for row, sealed in entries:
+            if sealed is not None:
+                self._keep_comment(connection, row, sealed)
+        return {row["card_uuid"] for row, _ in entries}
+
+    def _keep_comment(self, connection: sa.Connection, row: dict[str, Any], sealed: SealedComment) -> None:
+        """Keep what the user wrote with an entry: of several, that of the report which was received last.
+
+        Its time counts from the first arrival of the entry, so that a repeat neither prolongs it nor brings it back.
+        """
+        expires_at = _first_arrival(connection, row) + timedelta(days=sealed.keep_days)
+        if row["received_at"] >= expires_at:
+            return
+        content = {"received_at": row["received_at"], "expires_at": expires_at, "secret": sealed.secret.encode()}
+        written = self._insert(comment).values({name: row[name] for name in OF_AN_ENTRY} | content)
+        is_later = comment.c.received_at <= row["received_at"]
+        connection.execute(written.on_conflict_do_update(index_elements=OF_AN_ENTRY, set_=content, where=is_later))
 
     def _add(self, connection: sa.Connection, counts: Counts) -> None:
         """Add to what is counted already."""
@@ -182,6 +205,11 @@ class Database:
                 yield connection
         except sa.exc.SQLAlchemyError as error:
             raise LedgerError(f"The ledger could not be read: {type(error).__name__}") from error
+
+    def empty_write_ahead_log(self) -> None:
+        """Leave nothing of what was deleted in SQLite's side file. PostgreSQL does that by itself, in its own time."""
+        if not self._is_postgresql and self.engine.url.database:
+            empty_write_ahead_log(Path(self.engine.url.database))
 
     def close(self) -> None:
         """Close all connections."""
@@ -246,6 +274,13 @@ def _move_on(connection: sa.Connection, journal: str, reached: int, to: int) -> 
     )
     if moved.rowcount != 1:
         raise sa.exc.OperationalError("another process delivers this journal", None, Exception())
+
+
+def _first_arrival(connection: sa.Connection, row: dict[str, Any]) -> datetime:
+    """When an entry that is here was received first."""
+    is_it = (feedback.c[name] == row[name] for name in OF_AN_ENTRY)
+    first: datetime = connection.execute(sa.select(feedback.c.received_at).where(*is_it)).scalar_one()
+    return first
 
 
 def _call_row(record: DecisionRecord) -> dict[str, Any]:

@@ -49,6 +49,7 @@ def sqlite_engine(path: Path) -> sa.Engine:
     def _prepare(connection: Any, _: object) -> None:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute("PRAGMA secure_delete = ON")  # what is deleted is overwritten
 
     @sa.event.listens_for(engine, "begin")
     def _begin(connection: sa.Connection) -> None:

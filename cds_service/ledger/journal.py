@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 
 from cds_service.errors import JournalFullError
 from cds_service.ledger.group_writer import GroupWriter
-from cds_service.ledger.sqlite_files import open_journal_file
+from cds_service.ledger.sqlite_files import empty_write_ahead_log, open_journal_file
 
 _TAKE: Final = "SELECT seq, kind, body FROM entry ORDER BY seq LIMIT ?"
 
@@ -36,7 +36,8 @@ class Journal:
 
     def __init__(self, path: Path, limit: int) -> None:
         """Open or create the file; ``limit`` is the most entries that may wait. Raises LedgerError."""
-        connection = open_journal_file(path.absolute())
+        self._path = path.absolute()
+        connection = open_journal_file(self._path)
         self.id = _id_of(connection)
         self.limit = limit
         self._stored = _count(connection)
@@ -91,6 +92,10 @@ class Journal:
     def count_set_aside(self) -> int:
         """How many entries were set aside."""
         return int(self._writer.write_and_wait(lambda c: c.execute("SELECT count(*) FROM set_aside").fetchone()[0]))
+
+    def empty_write_ahead_log(self) -> None:
+        """Leave nothing of what was forgotten in the side file. Raises LedgerError."""
+        empty_write_ahead_log(self._path)
 
     def close(self) -> None:
         """Write what was handed over, then close. Calling it again does nothing."""

@@ -31,7 +31,7 @@ _RECENT_CARDS: Final = 10_000
 
 
 class Ledger:
-    """Keeps calls and feedback. Holds nothing of the patient or the user but keyed hashes."""
+    """Keeps calls and feedback. Holds nothing of the patient or the user but keyed hashes, and comments encrypted."""
 
     def __init__(
         self, journal: Journal, database: Database, folder: Path | None = None, keep: timedelta | None = None

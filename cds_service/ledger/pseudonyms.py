@@ -6,17 +6,15 @@ entries are still found. To rotate, put a new line on top.
 
 from __future__ import annotations
 
-import contextlib
 import hmac
-import os
 import secrets
-import tempfile
 from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
 from cds_service.errors import LedgerError
+from cds_service.ledger.key_file import make_key_file
 
 _BYTES: Final = 32
 _SHORTEST: Final = 16
@@ -51,20 +49,10 @@ def read_pseudonyms(path: Path) -> Pseudonymizer:
     """With the keys of a file; makes the file, readable by its owner alone, where there is none. Raises LedgerError."""
     try:
         if not path.exists():
-            _make(path)
+            make_key_file(path, secrets.token_hex(_BYTES))
         keys = [bytes.fromhex(line) for line in path.read_text(encoding="ascii").split()]
     except (OSError, ValueError) as error:
         raise LedgerError(f"The key file {path} cannot be used: {type(error).__name__}") from None
     if not keys or any(len(key) < _SHORTEST for key in keys):
         raise LedgerError(f"The key file {path} needs a line of at least {2 * _SHORTEST} hexadecimal digits.")
     return Pseudonymizer(keys)
-
-
-def _make(path: Path) -> None:
-    """Whole or not at all: another process may start at the same moment."""
-    path.parent.mkdir(mode=0o700, exist_ok=True)
-    with tempfile.NamedTemporaryFile("w", encoding="ascii", dir=path.parent) as file:  # readable by its owner alone
-        file.write(secrets.token_hex(_BYTES) + "\n")
-        file.flush()
-        with contextlib.suppress(FileExistsError):  # the other was faster
-            os.link(file.name, path)

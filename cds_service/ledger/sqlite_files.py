@@ -62,6 +62,18 @@ def claim_ledger_file(path: Path) -> None:
         raise LedgerError(f"The ledger {path} cannot be opened: {error}") from error
 
 
+def empty_write_ahead_log(path: Path) -> None:
+    """Bring what a write-ahead log holds into its file, and empty it: it has pages as they were before a deletion.
+
+    Where somebody reads or writes for longer than a moment it is left for the next time. Raises `LedgerError`.
+    """
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", timeout=1.0, uri=True)) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    except sqlite3.Error as error:
+        raise LedgerError(f"The write-ahead log of {path} cannot be emptied: {error}") from error
+
+
 def _create_private_file(path: Path) -> None:
     """Make the file, and its folder if need be, readable by nobody else; SQLite gives its side files the same mode."""
     path.parent.mkdir(mode=0o700, exist_ok=True)
@@ -74,6 +86,7 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     if _write_ahead(connection) != "wal":
         raise LedgerError(f"The journal {path} is on a file system where SQLite cannot keep a write-ahead log.")
     connection.execute("PRAGMA synchronous = NORMAL")
+    connection.execute("PRAGMA secure_delete = ON")  # what is deleted is overwritten
     if is_new:
         _create_tables(connection, path)
 

@@ -1,13 +1,13 @@
 """The tables of the ledger, the same on SQLite and PostgreSQL.
 
 Every table has the client in its key: what one EHR sends never meets what another was shown. Whom a call was about
-stands there as keyed hashes; there is no column for words of a record, of a card or of a user.
+stands there as keyed hashes; there is no column for words of a record or of a card, and what a user wrote is encrypted.
 """
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import (
     JSON,
@@ -19,6 +19,7 @@ from sqlalchemy import (
     Float,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -139,6 +140,22 @@ figure = Table(
     Column("indicator", String(10), primary_key=True),
     Column("detail", String(300), primary_key=True),
     Column("count", BigInteger, nullable=False),
+)
+
+OF_AN_ENTRY: Final = ("client", "card_uuid", "outcome_at", "said")
+
+# What users wrote, encrypted, each with its entry in `feedback` and for a time; nothing else in the ledger tells of it.
+comment = Table(
+    "comment",
+    metadata,
+    _client(),
+    Column("card_uuid", String(36), primary_key=True),
+    Column("outcome_at", Instant, primary_key=True),
+    Column("said", String(64), primary_key=True),
+    Column("received_at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+    Column("secret", LargeBinary, nullable=False),
+    Index("comment_by_expiry", "expires_at"),
 )
 
 # How far each journal has been taken over, in the transaction that took it: so nothing is taken twice.

@@ -62,6 +62,12 @@ def test_a_reason_may_be_the_users_words_alone():
     assert feedback.override_reason.user_comment == "Has one already"
 
 
+def test_the_users_words_are_in_no_repr():
+    (feedback,) = read(OVERRIDDEN | {"overrideReason": {"userComment": "Erika Mustermann has one already"}})
+    assert "overridden" in repr(feedback)
+    assert "Mustermann" not in repr(feedback) + str(feedback.override_reason)
+
+
 @pytest.mark.norm("FBK-7")
 @pytest.mark.parametrize("reason", [{}, {"userComment": " "}, {"reason": None}, {"other": 1}])
 def test_a_reason_that_says_nothing_is_refused(reason):

@@ -150,6 +150,13 @@ class Store:
                 return sorted(map(tuple, connection.execute(sa.select(*(found.c[name] for name in columns)))), key=repr)
             return sorted((row._asdict() for row in connection.execute(sa.select(found))), key=repr)
 
+    def bytes(self):
+        """All that stands in the files of this database and in those of the test, the journal's among them."""
+        return b"".join(_content(file) for folder in self._folders() for file in folder.rglob("*"))
+
+    def _folders(self):
+        return [self.folder]
+
     def empty(self):
         """Take all rows away."""
         with self._reader.begin() as connection:
@@ -214,11 +221,20 @@ class PostgreSQLStore(Store):
     def _engine(self):
         return postgresql_engine(self.url)
 
+    def _folders(self):
+        return [self.folder, self.server._folder]
+
     def go_down(self):
         self.server.stop()
 
     def come_back(self):
         self.server.start()
+
+
+def _content(file):
+    with contextlib.suppress(OSError):  # a folder, a socket, or gone in the meantime
+        return file.read_bytes()
+    return b""
 
 
 def keep(ledger, *records):

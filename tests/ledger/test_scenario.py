@@ -15,7 +15,7 @@ from tests.api.world import PATIENT, Server, call, foot_drop, path_of, send, wai
 
 AFO, CAUSE, EMG, THERAPY = "FD-AFO-01", "FD-ETIO-01", "FD-EDX-01", "FD-PT-01"
 REASONS = "https://foot-drop-cds.example.org/fhir/CodeSystem/override-reasons"
-DECLINES, MOMENT = "declines-orthosis", "red-flag-present"
+DECLINES, MOMENT = "declines-orthosis", "specialist-advice"
 VIEW = path_of("patient-view")
 CLIENTS = f"clients:\n  open:\n    in shadow: [{THERAPY}]\n"
 

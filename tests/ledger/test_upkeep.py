@@ -37,6 +37,7 @@ def test_the_numbers_tell_how_much_there_is_and_from_when_to_when(ledger):
         "call": 2,
         "card": len(old.cards) + len(new.cards),
         "feedback": 1,
+        "comment": 0,
     }
     assert (found["call"]["first"], found["call"]["last"]) == (NOON.isoformat(), LATER.isoformat())
 
@@ -53,9 +54,9 @@ def test_every_row_is_a_line_with_the_name_of_its_table(ledger):
 def test_what_is_older_is_deleted_and_the_rest_is_not(ledger):
     old, new = fill(ledger)
     gone = purge(ledger.database, LATER)
-    assert gone == {"call": 1, "card": len(old.cards), "feedback": 1}
+    assert gone == {"call": 1, "card": len(old.cards), "feedback": 1, "comment": 0}
     assert {json.loads(line)["call_id"] for line in export(ledger.database)} == {new.call_id}
-    assert purge(ledger.database, LATER) == {"call": 0, "card": 0, "feedback": 0}
+    assert purge(ledger.database, LATER) == {"call": 0, "card": 0, "feedback": 0, "comment": 0}
 
 
 def test_what_is_older_than_the_period_goes_by_itself(store):
