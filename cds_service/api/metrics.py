@@ -3,7 +3,7 @@
 Each label value comes from the knowledge, from the list of clients or from a list in the code, and each series is made
 at the start. So no call can add one, and counting only looks up what is there.
 
-Not yet: refused client tokens, by reason code. A further `CardState`, such as shadow, is counted as soon as it is one.
+Not yet: refused client tokens, by reason code.
 """
 
 from __future__ import annotations
@@ -133,7 +133,8 @@ class Metrics:
             self._fetch_failures[need, reason].inc()
         for evaluation in judgement.evaluations:
             if evaluation.standing in _OPEN:
-                self._recommendations[evaluation.recommendation.id, "unknown"].inc()
+                recommendation = evaluation.recommendation
+                self._recommendations[recommendation.id, recommendation.stewardship.version, "unknown"].inc()
 
     def count_answer(self, client: str, service_id: str, decision: Decision) -> None:
         """A call is answered, with cards or without."""
@@ -141,7 +142,7 @@ class Metrics:
         for card in decision.cards:
             if card.recommendation_id == RECORD_CORRECTION:  # it recommends nothing
                 continue
-            self._recommendations[card.recommendation_id, card.state].inc()
+            self._recommendations[card.recommendation_id, card.version, card.state].inc()
 
     def count_not_kept(self, client: str) -> None:
         """A call is answered all the same, but it is not in the ledger."""
@@ -176,18 +177,18 @@ class Metrics:
         metric = Histogram(name, meaning, list(values), registry=self.registry, buckets=_SECONDS)
         return {labels: metric.labels(*labels) for labels in product(*values.values())}
 
-    def _states_of(self, knowledge: Knowledge) -> dict[tuple[str, str], Counter]:
-        """A counter for each recommendation, in the version that runs, and each state."""
+    def _states_of(self, knowledge: Knowledge) -> dict[tuple[str, str, str], Counter]:
+        """A counter for each recommendation, in the version that runs and in the next one, and each state."""
         metric = Counter(
             "cds_recommendations",
-            "Recommendations returned on a card of their own, folded into one, snoozed, or unknown (not settled, or "
-            "withheld).",
+            "Recommendations returned on a card of their own, folded into one, snoozed, in shadow, or unknown (not "
+            "settled, or withheld).",
             ("recommendation", "version", "state"),
             registry=self.registry,
         )
         return {
-            (one.id, state): metric.labels(one.id, one.stewardship.version, state)
-            for one in knowledge.recommendations
+            (one.id, one.stewardship.version, state): metric.labels(one.id, one.stewardship.version, state)
+            for one in (*knowledge.recommendations, *knowledge.next_versions.values())
             for state in _STATES
         }
 

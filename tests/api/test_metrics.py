@@ -536,7 +536,7 @@ def test_every_label_value_is_one_of_ours(client):
         "need": set(NEEDS),
         "how": {"prefetch", "fetched", "not had", "not asked"},
         "phase": {"parse", "fetch", "decide", "look_up", "record"},
-        "state": {"returned", "folded", "snoozed", "unknown"},
+        "state": {"returned", "folded", "snoozed", "shadow", "unknown"},
     }
     found = {}
     for _, labels in scraped(client):

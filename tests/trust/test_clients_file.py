@@ -142,6 +142,15 @@ def test_the_next_version_runs_in_shadow_beside_the_live_one(service, next_cards
     assert of_afo == {(False, "returned"), (True, "shadow")}
 
 
+def test_a_new_recommendation_runs_in_shadow_and_is_counted(service, next_cards):
+    file = next_cards / "next/orthosis/offer-an-orthosis.yaml"
+    file.write_text(file.read_text().replace("FD-AFO-01", "FD-AFO-99"))
+    running = service(open_client(next_version_in_shadow=["FD-AFO-99"]), next_cards)
+    assert "FD-AFO-99" not in shown(running)
+    counted = running.get("/metrics").text
+    assert 'cds_recommendations_total{recommendation="FD-AFO-99",state="shadow",version="99.0.0"} 1.0' in counted
+
+
 def test_a_next_version_speaks_to_nobody_when_no_client_runs_it(service, next_cards):
     running = service(open_client(), next_cards)
     assert shown(running) == shown(service(open_client()))
