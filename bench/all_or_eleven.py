@@ -16,7 +16,7 @@ import sys
 import time
 
 from bench.records import large, small, usual
-from cds_service.app import make_decider
+from cds_service.agreements import make_decider
 from cds_service.decision.decide import Decider
 from cds_service.domain.times import Now
 from cds_service.fhir.reader import RecordReader

@@ -28,7 +28,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from bench import records
-from cds_service.app import make_decider
+from cds_service.agreements import make_decider
 from cds_service.domain.times import Now
 from cds_service.hooks.contexts import parse_context
 from cds_service.hooks.request import parse_request

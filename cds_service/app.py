@@ -6,10 +6,10 @@ import asyncio
 import datetime as dt
 import logging
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
-from urllib.parse import urlsplit
+from pathlib import Path
 
 from fastapi import FastAPI
 from fastapi.telemetry import TelemetryConfig
@@ -19,44 +19,30 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from cds_service import __version__
-from cds_service.api.calls import OPEN_CLIENT, CallHandler
-from cds_service.api.discovery import discovery_of
+from cds_service.agreements import AgreementMaker, open_mode
+from cds_service.api.calls import CallHandler
+from cds_service.api.door import OPEN_CLIENT, UNKNOWN_CLIENT, Door
 from cds_service.api.errors import on_http_error
 from cds_service.api.metrics import CONTENT_TYPE, Metrics
 from cds_service.api.middleware import LocalPages, OpenModeGuard, SafeHeaders
 from cds_service.api.openapi import openapi_of
 from cds_service.api.routes import HookRoutes
-from cds_service.decision.compose import Composer
-from cds_service.decision.decide import Decider
+from cds_service.decision.agreement import Agreement
 from cds_service.decision.ports import Comments
 from cds_service.decision.quieting import Quieting
+from cds_service.errors import SettingsError
 from cds_service.fhir.client.fhir_client import FHIRClient
-from cds_service.fhir.client.network import OPEN_MODE, AddressRules
-from cds_service.fhir.order_writer import OrderWriter
-from cds_service.fhir.reader import RecordReader
 from cds_service.knowledge.knowledge import Knowledge
 from cds_service.knowledge.loader import load_knowledge
 from cds_service.knowledge.pages.content import Exhibits
 from cds_service.ledger import Ledger, open_ledger, open_pseudonyms
 from cds_service.settings import Settings, is_loopback
-from cds_service.trust.clients import read_clients
 from cds_service.trust.clients_file import ClientsFile
 from cds_service.web.pages import CONTENT_SECURITY_POLICY, Pages, start_page
 
 _LOG = logging.getLogger("cds_service")
 _LARGE_CALLS_AT_ONCE = 2  # more would only take the interpreter from the small calls
 _NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}  # exceptions would go with it
-
-
-def make_decider(
-    settings: Settings, knowledge: Knowledge, fhir_client: FHIRClient | None = None
-) -> tuple[Decider, RecordReader]:
-    """A decider and its reader, as the service and the command line use them; without a client nothing is fetched."""
-    writer = OrderWriter(knowledge.vocabulary, orthoses_as=settings.orthoses_as)
-    composer = Composer(knowledge, writer, settings.base_url)
-    queries = knowledge.queries(settings.ehr_profile)
-    reader = RecordReader(knowledge.vocabulary, queries, settings.zone, settings.max_resources, fhir_client)
-    return Decider(knowledge, composer, settings.max_cards, with_red_flags=settings.red_flags), reader
 
 
 def utc_now() -> dt.datetime:
@@ -78,14 +64,13 @@ def create_app(
         _LOG.warning("%s", said)
     if not settings.red_flags:
         _LOG.warning("red flags are switched off (CDS_RED_FLAGS)")
-    clients = ClientsFile(settings.clients_file, lambda path: read_clients(path, knowledge))
     large_calls = ThreadPoolExecutor(_LARGE_CALLS_AT_ONCE, thread_name_prefix="large-call")
     fhir_client = FHIRClient(open_mode, large_calls, ca_file=settings.ca_file)
-    decider, reader = make_decider(settings, knowledge, fhir_client)
+    metrics = Metrics(knowledge)
+    agreements = ClientsFile(settings.clients_file, _reading(settings, knowledge, fhir_client, metrics))
     comments = _comments(settings)
     ledger = open_ledger(settings.database_url, settings.journal_file, settings.journal_limit, settings.ledger_period)
     hashes = open_pseudonyms(settings.database_url, settings.ledger_key_file)
-    metrics = Metrics(knowledge, (OPEN_CLIENT,))
     metrics.watch_ledger(
         waiting=lambda: ledger.journal.depth,
         set_aside=ledger.journal.count_set_aside,
@@ -93,11 +78,9 @@ def create_app(
     )
     deadline = settings.deadline_ms / 1000
     calls = CallHandler(
-        decider,
-        reader,
+        knowledge,
         ledger,
         Quieting(knowledge.snooze, ledger, hashes),
-        clients,
         clock,
         settings.zone,
         deadline,
@@ -108,24 +91,25 @@ def create_app(
         comments=comments,
     )
 
+    door = Door(agreements, settings.base_url, clock)
     app = FastAPI(
         title="Foot drop CDS",
         version=__version__,
-        lifespan=_lifespan(ledger, fhir_client, large_calls, clients),
+        lifespan=_lifespan(ledger, fhir_client, large_calls, agreements),
         docs_url=None,
         redoc_url=None,
         openapi_url=None,  # its own description would know of no hook
         telemetry=_NO_TELEMETRY,
     )
     pages = Pages(knowledge, exhibits(knowledge) if exhibits else None)
-    _add_pages(app, knowledge, pages, ledger, clients, lambda: clock().astimezone(settings.zone).date())
+    _add_pages(app, knowledge, pages, ledger, agreements, lambda: clock().astimezone(settings.zone).date())
     app.add_route("/metrics", _exposition(metrics), methods=["GET"])
     description = openapi_of(knowledge)
     app.add_route("/openapi.json", lambda _: JSONResponse(description), methods=["GET"])
     app.add_exception_handler(HTTPException, on_http_error)
     app.add_middleware(LocalPages, is_local=is_loopback)
     # the last one added is the first to see a request
-    app.add_middleware(HookRoutes, calls=calls, discovery=discovery_of(knowledge, reader.queries), metrics=metrics)
+    app.add_middleware(HookRoutes, door=door, calls=calls, metrics=metrics)
     app.add_middleware(
         CORSMiddleware,
         allow_origins=settings.origins,
@@ -141,6 +125,25 @@ def create_app(
     return app
 
 
+def _reading(
+    settings: Settings, knowledge: Knowledge, fhir_client: FHIRClient, metrics: Metrics
+) -> Callable[[Path | None], Mapping[str, Agreement]]:
+    """Reads the clients file into agreements; the metrics know every client from then on."""
+    maker = AgreementMaker(settings, knowledge, fhir_client)
+    mode: list[bool] = []
+
+    def read(path: Path | None) -> Mapping[str, Agreement]:
+        made = maker.read(path)
+        is_open = OPEN_CLIENT in made
+        if mode and is_open is not mode[0]:
+            raise SettingsError("from open mode to registered clients, or back, the service has to be started again")
+        mode.append(is_open)
+        metrics.know(made if is_open else (*made, UNKNOWN_CLIENT))
+        return made
+
+    return read
+
+
 def _comments(settings: Settings) -> Comments | None:
     """What encrypts users' comments; None where they are not kept. Raises LedgerError where its keys cannot be used."""
     if not settings.comment_keep_days:
@@ -152,18 +155,13 @@ def _comments(settings: Settings) -> Comments | None:
     return comments
 
 
-def open_mode(fhir_server: str) -> AddressRules | None:
-    """Without registered clients, a FHIR server is one on this machine."""
-    return OPEN_MODE if is_loopback(urlsplit(fhir_server).hostname or "") else None
-
-
 def _lifespan(
-    ledger: Ledger, fhir_client: FHIRClient, large_calls: Executor, clients: ClientsFile
+    ledger: Ledger, fhir_client: FHIRClient, large_calls: Executor, agreements: ClientsFile[Mapping[str, Agreement]]
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         with suppress(AttributeError, NotImplementedError, RuntimeError, ValueError):  # no SIGHUP here, or a thread
-            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, clients.look_now)
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, agreements.look_now)
         yield
         await fhir_client.close()
         large_calls.shutdown()
@@ -184,7 +182,7 @@ def _add_pages(
     knowledge: Knowledge,
     pages: Pages,
     ledger: Ledger,
-    clients: ClientsFile,
+    agreements: ClientsFile[Mapping[str, Agreement]],
     today: Callable[[], dt.date],
 ) -> None:
     """What is no hook: pages for people, and health for whoever runs the service."""
@@ -194,7 +192,7 @@ def _add_pages(
         return JSONResponse({"status": "live"})
 
     async def ready(_: Request) -> Response:
-        parts = {"knowledge": knowledge.fingerprint, "ledger": ledger.health, "clients": clients.health}
+        parts = {"knowledge": knowledge.fingerprint, "ledger": ledger.health, "clients": agreements.health}
         return JSONResponse({"status": "ready", **parts})
 
     async def start(_: Request) -> Response:

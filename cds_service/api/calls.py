@@ -11,16 +11,17 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from cds_service.api.body import read_body
 from cds_service.api.metrics import Metrics
-from cds_service.decision.decide import Decider, Decision, Judgement
+from cds_service.decision.agreement import Agreement
+from cds_service.decision.decide import Decision, Judgement
 from cds_service.decision.gathering import gather
-from cds_service.decision.ports import Comments, Ledger, PatientRecord, Records
+from cds_service.decision.ports import Comments, Ledger, PatientRecord
 from cds_service.decision.quieting import Quieting
 from cds_service.decision.records import (
     CardState,
@@ -31,9 +32,9 @@ from cds_service.decision.records import (
     SealedComment,
     Timings,
 )
-from cds_service.decision.rollout import Rollouts
 from cds_service.domain.times import Now
 from cds_service.errors import (
+    ForbiddenError,
     LedgerError,
     OverloadedError,
     RequestError,
@@ -45,9 +46,9 @@ from cds_service.hooks.contexts import HookContext, parse_context
 from cds_service.hooks.feedback import Feedback, parse_feedback
 from cds_service.hooks.request import CDSRequest, parse_request
 from cds_service.hooks.response import encode
+from cds_service.knowledge.knowledge import Knowledge
 from cds_service.knowledge.schema import ServiceEntry
 
-OPEN_CLIENT = "open"
 _LARGEST_FEEDBACK = 1024 * 1024
 _MOST_REPORTS = 1000
 _LARGE = 256 * 1024
@@ -58,6 +59,18 @@ _SYSTEM = re.compile(r"(?=.{1,200}$)[A-Za-z][A-Za-z0-9+.-]*:[A-Za-z0-9:/._~%#?&=
 _CODE = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _LOG = logging.getLogger("cds_service.calls")
 Clock = Callable[[], dt.datetime]
+
+
+class Party(NamedTuple):
+    """Who calls, and what was agreed with them."""
+
+    agreement: Agreement
+    tenant: str = ""
+
+    @property
+    def client(self) -> str:
+        """The id under which the client is registered."""
+        return self.agreement.client
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,17 +87,17 @@ class _Answered:
 
 @dataclass(frozen=True, slots=True)
 class CallHandler:
-    """Answers service calls and takes feedback. ``large_calls`` is where long records are read, beside the loop.
+    """Answers the calls of known clients and takes their feedback.
+
+    ``large_calls`` is where long records are read, beside the loop.
 
     ``deadline`` is the time of a whole call in seconds, of which a little is left for deciding. Without ``comments``
     nothing is kept of what users write.
     """
 
-    decider: Decider
-    records: Records
+    knowledge: Knowledge
     ledger: Ledger
     quieting: Quieting
-    rollouts: Rollouts
     clock: Clock
     zone: dt.tzinfo
     deadline: float
@@ -94,62 +107,56 @@ class CallHandler:
     refuses_unkept: bool = False
     comments: Comments | None = None
 
-    async def call(self, request: Request, service_id: str, call_id: str) -> Response:
+    async def call(self, request: Request, service_id: str, call_id: str, party: Party) -> Response:
         """``POST /cds-services/{id}`` (REQ-1)."""
         started = time.perf_counter()
         until = asyncio.get_running_loop().time() + self.deadline - min(_FOR_DECIDING, self.deadline / 4)
-        services = self.decider.knowledge.service(service_id)
-        if not services:
-            raise UnknownServiceError
+        self._check(service_id, party)
         body = await read_body(request, self.max_body_bytes)
         at = self.clock()
         try:
-            answered = await self._answer(body, service_id, services, at, until)
+            answered = await self._answer(body, service_id, party, at, until)
         except RequestError as error:
             _LOG.info("call %s %s refused: %s", call_id, service_id, type(error).__name__)
             raise
-        await self._record(call_id, at, service_id, answered)
-        self.metrics.count_answer(OPEN_CLIENT, service_id, answered.decision)
+        await self._record(call_id, at, service_id, answered, party)
+        self.metrics.count_answer(party.client, service_id, answered.decision)
         _log(call_id, service_id, answered.decision, (time.perf_counter() - started) * 1000)
         return Response(answered.body, headers={"cache-control": "no-store"}, media_type="application/json")
 
-    async def _answer(
-        self, body: bytes, service_id: str, services: Sequence[ServiceEntry], at: dt.datetime, until: float
-    ) -> _Answered:
-        now = Now.of(at, self.zone)
+    def _check(self, service_id: str, party: Party) -> None:
+        """Raises UnknownServiceError, and ForbiddenError for a service that this client may not use."""
+        if not self.knowledge.service(service_id):
+            raise UnknownServiceError
+        if not party.agreement.may_use(service_id):
+            raise ForbiddenError("service")
+
+    async def _answer(self, body: bytes, service_id: str, party: Party, at: dt.datetime, until: float) -> _Answered:
+        now, client, agreement = Now.of(at, self.zone), party.client, party.agreement
+        services = self.knowledge.service(service_id)
         started = time.perf_counter()
-        call, context, record = await self._run(len(body), lambda: self._open(body, services, now, until))
+        call, context, record = await self._run(len(body), lambda: _open(body, services, agreement, now, until))
         opened = time.perf_counter()
         self.metrics.observe(service_id, "parse", opened - started)
 
         def run(judge: Callable[[], Judgement]) -> Awaitable[Judgement]:
             return self._run(record.size, judge)
 
-        rollout = self.rollouts.of(OPEN_CLIENT)
-        judgement = await gather(self.decider, record, call.hook, now, run, rollout)
-        self.metrics.count_judgement(OPEN_CLIENT, service_id, judgement, record)
+        judgement = await gather(agreement.decider, record, call.hook, now, run, agreement.rollout)
+        self.metrics.count_judgement(client, service_id, judgement, record)
         judged = time.perf_counter()
-        quiet = await self.quieting.quiet(OPEN_CLIENT, context, judgement, at)
+        quiet = await self.quieting.quiet(client, context, judgement, at)
         looking_up = time.perf_counter() - judged
-        decision = self.decider.answer(context, judgement, quiet)
+        decision = agreement.decider.answer(context, judgement, quiet)
         encoded = encode(decision.response)
         fetching = record.seconds_fetching
         deciding = time.perf_counter() - opened - fetching - looking_up
         self.metrics.observe(service_id, "decide", deciding)
         if judgement.standing:
             self.metrics.observe(service_id, "look_up", looking_up)
-        whom = self.quieting.whom(OPEN_CLIENT, context, judgement)
+        whom = self.quieting.whom(client, context, judgement)
         timings = Timings((opened - started) * 1000, fetching * 1000, deciding * 1000)
         return _Answered(call.hook, call.hook_instance, decision, encoded, whom, timings)
-
-    def _open(
-        self, body: bytes, services: Sequence[ServiceEntry], now: Now, until: float
-    ) -> tuple[CDSRequest, HookContext, PatientRecord]:
-        call = parse_request(body)
-        if call.hook not in {service.hook for service in services}:
-            raise WrongHookError(service.hook for service in services)
-        context = parse_context(call.hook, call.context)
-        return call, context, self.records.open(call, context, now, until)
 
     async def _run(self, size: int, work: Callable[[], T]) -> T:
         """Do some work here, or beside the loop where a long record would hold up the other calls."""
@@ -157,16 +164,17 @@ class CallHandler:
             return await asyncio.get_running_loop().run_in_executor(self.large_calls, work)
         return work()
 
-    async def _record(self, call_id: str, at: dt.datetime, service_id: str, answered: _Answered) -> None:
+    async def _record(self, call_id: str, at: dt.datetime, service_id: str, answered: _Answered, party: Party) -> None:
         decision = answered.decision
         record = DecisionRecord(
             call_id=call_id,
             at=at,
-            client=OPEN_CLIENT,
+            client=party.client,
+            tenant=party.tenant,
             service_id=service_id,
             hook=answered.hook,
             hook_instance=answered.hook_instance if is_uuid(answered.hook_instance) else "",
-            knowledge_fingerprint=self.decider.knowledge.fingerprint,
+            knowledge_fingerprint=self.knowledge.fingerprint,
             outcome=decision.outcome,
             gaps=decision.gaps,
             cards=decision.cards,
@@ -182,32 +190,44 @@ class CallHandler:
             _LOG.error("call %s is not in the ledger: %s", call_id, type(error).__name__)
             if self.refuses_unkept:
                 raise OverloadedError from None
-            self.metrics.count_not_kept(OPEN_CLIENT)
+            self.metrics.count_not_kept(party.client)
 
-    async def feedback(self, request: Request, service_id: str, call_id: str) -> Response:
+    async def feedback(self, request: Request, service_id: str, call_id: str, party: Party) -> Response:
         """``POST /cds-services/{id}/feedback`` (FBK-2). Idempotent; a card not known yet is told, not refused."""
-        if not self.decider.knowledge.service(service_id):
-            raise UnknownServiceError
+        self._check(service_id, party)
         reports = parse_feedback(await read_body(request, min(self.max_body_bytes, _LARGEST_FEEDBACK))).feedback
         if len(reports) > _MOST_REPORTS:
             raise TooLargeError("feedback entries", _MOST_REPORTS)
-        entries = [_entry(report, self._seal(report)) for report in reports if is_uuid(report.card)]
+        entries = [_entry(report, self._seal(report, party.client)) for report in reports if is_uuid(report.card)]
         try:
-            kept = await self.ledger.record_feedback(OPEN_CLIENT, service_id, entries, self.clock())
+            kept = await self.ledger.record_feedback(party.client, service_id, entries, self.clock())
         except LedgerError as error:
             _LOG.error("feedback %s is not in the ledger: %s", call_id, type(error).__name__)
             raise OverloadedError from None
-        self.metrics.count_feedback(OPEN_CLIENT, entries, len(reports) - len(entries))
+        self.metrics.count_feedback(party.client, entries, len(reports) - len(entries))
         answer = {"feedback": [{"status": _status(report.card, kept)} for report in reports]}
         _LOG.info("feedback %s %s: %d of %d entries kept", call_id, service_id, len(entries), len(reports))
         return Response(json.dumps(answer), headers={"cache-control": "no-store"}, media_type="application/json")
 
-    def _seal(self, report: Feedback) -> SealedComment | None:
+    def _seal(self, report: Feedback, client: str) -> SealedComment | None:
         """The user's comment, encrypted before it goes anywhere; None where this site keeps none."""
         comment = report.override_reason.user_comment if report.override_reason else None
         if self.comments is None or comment is None:
             return None
-        return self.comments.seal(OPEN_CLIENT, report.card.lower(), report.outcome_timestamp, comment)
+        return self.comments.seal(client, report.card.lower(), report.outcome_timestamp, comment)
+
+
+def _open(
+    body: bytes, services: Sequence[ServiceEntry], agreement: Agreement, now: Now, until: float
+) -> tuple[CDSRequest, HookContext, PatientRecord]:
+    """What a body says. Raises RequestError, among it ForbiddenError for a FHIR server that is not the client's."""
+    call = parse_request(body)
+    if call.hook not in {service.hook for service in services}:
+        raise WrongHookError(service.hook for service in services)
+    if not agreement.may_name(call.fhir_server):
+        raise ForbiddenError("FHIR server")
+    context = parse_context(call.hook, call.context)
+    return call, context, agreement.records.open(call, context, now, until)
 
 
 def _log(call_id: str, service_id: str, decision: Decision, duration: float) -> None:

@@ -1,4 +1,4 @@
-"""The discovery answer: made once at start, from the services and the needs of their recommendations."""
+"""The discovery answer: made once for each client, from the services and the needs of their recommendations."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from cds_service.knowledge.knowledge import Knowledge
 SPECIFICATION = "3.0.0"
 
 
-def discovery_of(knowledge: Knowledge, queries: Queries) -> bytes:
-    """The JSON of ``GET /cds-services`` (DIS-2 to DIS-11)."""
+def discovery_of(knowledge: Knowledge, queries: Queries, only: frozenset[str] | None = None) -> bytes:
+    """The JSON of ``GET /cds-services`` (DIS-2 to DIS-11), with the services that a client may use."""
     services = tuple(
         Service(
             id=service.id,
@@ -23,5 +23,6 @@ def discovery_of(knowledge: Knowledge, queries: Queries) -> bytes:
             hook_version=service.hook_version,
         )
         for service in knowledge.services
+        if only is None or service.id in only
     )
     return encode(ServicesResponse(services=services))

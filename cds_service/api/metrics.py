@@ -1,7 +1,7 @@
 """What the service counts, for Prometheus: nothing of any patient, and never more series than at the start.
 
 Each label value comes from the knowledge, from the list of clients or from a list in the code, and each series is made
-at the start. So no call can add one, and counting only looks up what is there.
+at the start, or when a client is registered. So no call can add one, and counting only looks up what is there.
 
 Not yet: refused client tokens, by reason code.
 """
@@ -9,7 +9,7 @@ Not yet: refused client tokens, by reason code.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import product
 from typing import Final, get_args
 
@@ -45,15 +45,16 @@ disable_created_metrics()  # type: ignore[no-untyped-call]  # when a series was 
 class Metrics:
     """Counts calls, needs, recommendations and feedback, in a registry of its own. Safe to use from any thread."""
 
-    def __init__(self, knowledge: Knowledge, clients: Sequence[str]) -> None:
-        """Make every series there will be. ``clients`` are the names of those that may call."""
+    def __init__(self, knowledge: Knowledge, clients: Iterable[str] = ()) -> None:
+        """Make every series there will be for these clients."""
         self.registry = CollectorRegistry()
+        self._by_client: list[Callable[[str], None]] = []
         self._services = frozenset(service.id for service in knowledge.services)
         services, needs = sorted(self._services), list(knowledge.vocabulary.needs)
         self._calls = self._counters(
             "cds_calls",
             "Hook calls, by what they came to.",
-            client=clients,
+            client=(),
             service=[*services, _UNKNOWN_SERVICE],
             outcome=[*OUTCOMES, *_REFUSED.values()],
         )
@@ -65,11 +66,9 @@ class Metrics:
             phase=_PHASES,
         )
         self._not_kept = self._counters(
-            "cds_calls_not_kept", "Answered calls that the ledger could not keep.", client=clients
+            "cds_calls_not_kept", "Answered calls that the ledger could not keep.", client=()
         )
-        self._fallback = self._counters(
-            "cds_fallback_calls", "Calls for which a FHIR server was asked.", client=clients
-        )
+        self._fallback = self._counters("cds_fallback_calls", "Calls for which a FHIR server was asked.", client=())
         self._needs = self._counters(
             "cds_needs",
             "Needs of each judged call: met by prefetch, met by fetching, not had or cut short, or not asked (no "
@@ -90,18 +89,25 @@ class Metrics:
         self._feedback_calls = self._counters(
             "cds_feedback_calls",
             "Feedback calls, by what they came to.",
-            client=clients,
+            client=(),
             outcome=["kept", *_REFUSED.values()],
         )
         self._feedback = self._counters(
             "cds_feedback",
             "What users did with cards; `no card` names no card of any service.",
-            client=clients,
+            client=(),
             outcome=[*(outcome.value for outcome in Outcome), "no card"],
         )
         Info("cds_knowledge", "The knowledge that runs.", registry=self.registry).info(
             {"fingerprint": knowledge.fingerprint}
         )
+        self.know(clients)
+
+    def know(self, clients: Iterable[str]) -> None:
+        """Make the series of these clients, where there are none yet. A client that is gone keeps its own."""
+        for client in clients:
+            for add in self._by_client:
+                add(client)
 
     def watch_ledger(
         self, *, waiting: Callable[[], int], set_aside: Callable[[], int], database_is_up: Callable[[], bool]
@@ -168,10 +174,18 @@ class Metrics:
         """All of it in Prometheus' text format. Waits for the ledger, so that the event loop should not wait for it."""
         return generate_latest(self.registry)
 
-    def _counters(self, name: str, meaning: str, **values: Iterable[str]) -> dict[tuple[str, ...], Counter]:
-        """A counter for each combination of label values."""
+    def _counters(self, name: str, meaning: str, **values: Collection[str]) -> dict[tuple[str, ...], Counter]:
+        """A counter for each combination of label values; with a client, for each client that is known."""
         metric = Counter(name, meaning, list(values), registry=self.registry)
-        return {labels: metric.labels(*labels) for labels in product(*values.values())}
+        made = {labels: metric.labels(*labels) for labels in product(*values.values())}
+        if next(iter(values)) == "client":
+            others = list(values.values())[1:]
+
+            def add(client: str) -> None:
+                made.update({labels: metric.labels(*labels) for labels in product((client,), *others)})
+
+            self._by_client.append(add)
+        return made
 
     def _histograms(self, name: str, meaning: str, **values: Iterable[str]) -> dict[tuple[str, ...], Histogram]:
         metric = Histogram(name, meaning, list(values), registry=self.registry, buckets=_SECONDS)

@@ -12,7 +12,8 @@ import logging
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from cds_service.api.calls import OPEN_CLIENT, CallHandler
+from cds_service.api.calls import CallHandler, Party
+from cds_service.api.door import Door
 from cds_service.api.errors import fault, refuse
 from cds_service.api.metrics import Metrics
 from cds_service.api.middleware import App, Receive, Scope, Send
@@ -28,12 +29,12 @@ _LOG = logging.getLogger("cds_service")
 class HookRoutes:
     """``/cds-services``, ``/cds-services/{id}`` and ``/cds-services/{id}/feedback``; slashes too many are forgiven."""
 
-    def __init__(self, app: App, calls: CallHandler, discovery: bytes, metrics: Metrics) -> None:
-        """``discovery`` is the answer of the discovery endpoint; ``app`` has all other paths."""
+    def __init__(self, app: App, door: Door, calls: CallHandler, metrics: Metrics) -> None:
+        """``app`` has all other paths."""
         self.app = app
+        self.door = door
         self.calls = calls
         self.metrics = metrics
-        self.discovery = discovery
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request of the standard, or pass it on. Every exception ends here."""
@@ -41,39 +42,42 @@ class HookRoutes:
             await self.app(scope, receive, send)
             return
         call_id, path = new_call_id(), _path_of(scope)
+        party: Party | None = None
         try:
             if path is None:
                 await self.app(scope, receive, send)
                 return
-            response = await self._answer(Request(scope, receive), path, call_id)
+            request = Request(scope, receive)
+            response = _other_method(request, path)
+            if response is None:
+                party = await self.door.party(request, path)
+                response = await self._answer(request, path, call_id, party)
         except ClientDisconnect:
             _LOG.info("call %s: the client left before its request was complete", call_id)
-            self._count_refusal(path, None)
+            self._count_refusal(party, path, None)
             return
         except RequestError as error:
             response = refuse(error)
         except Exception as error:  # noqa: BLE001  # the outermost edge
             response = fault(error, call_id)
         if response.status_code >= 400:
-            self._count_refusal(path, response.status_code)
+            self._count_refusal(party, path, response.status_code)
         await response(scope, receive, send)
 
-    async def _answer(self, request: Request, path: list[str], call_id: str) -> Response:
-        allowed = _READ if len(path) == 1 else _WRITE
-        if request.method not in allowed:
-            return _other_method(request, allowed)
+    async def _answer(self, request: Request, path: list[str], call_id: str, party: Party) -> Response:
         if len(path) == 1:  # GET /cds-services (DIS-1)
-            return Response(self.discovery, media_type="application/json")
+            return Response(party.agreement.discovery, media_type="application/json")
         if len(path) == 2:
-            return await self.calls.call(request, path[1], call_id)
-        return await self.calls.feedback(request, path[1], call_id)
+            return await self.calls.call(request, path[1], call_id, party)
+        return await self.calls.feedback(request, path[1], call_id, party)
 
-    def _count_refusal(self, path: list[str] | None, status: int | None) -> None:
+    def _count_refusal(self, party: Party | None, path: list[str] | None, status: int | None) -> None:
         """Count a hook call or a feedback call that was not answered as asked; None where the client left."""
+        client = party.client if party else self.door.stranger
         if path and len(path) == 2:
-            self.metrics.count_refusal(OPEN_CLIENT, path[1], status)
+            self.metrics.count_refusal(client, path[1], status)
         elif path and len(path) == 3:
-            self.metrics.count_refused_feedback(OPEN_CLIENT, status)
+            self.metrics.count_refused_feedback(client, status)
 
 
 def _path_of(scope: Scope) -> list[str] | None:
@@ -82,8 +86,11 @@ def _path_of(scope: Scope) -> list[str] | None:
     return path if path[:1] == [_ROOT] and len(path) <= 3 and path[2:] in ([], [_FEEDBACK]) else None
 
 
-def _other_method(request: Request, allowed: tuple[str, ...]) -> Response:
-    """OPTIONS is told what the path allows, anything else is refused."""
+def _other_method(request: Request, path: list[str]) -> Response | None:
+    """OPTIONS is told what the path allows, anything but that is refused; None for what is allowed."""
+    allowed = _READ if len(path) == 1 else _WRITE
+    if request.method in allowed:
+        return None
     if request.method == "OPTIONS":
         return Response(status_code=204, headers={"allow": ", ".join([*allowed, "OPTIONS"])})
     return refuse(MethodNotAllowedError(allowed))

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final
 
-from cds_service.app import make_decider
+from cds_service.agreements import make_decider
 from cds_service.authoring.trying import USER, Attempt, Tried, resources_of
 from cds_service.decision.gathering import gather
 from cds_service.domain.times import Now

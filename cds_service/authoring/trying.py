@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from cds_service.app import make_decider
+from cds_service.agreements import make_decider
 from cds_service.decision.decide import EXTENSION, Decision
 from cds_service.decision.trace import Trace, trace
 from cds_service.decision.words import describe, plain

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from cds_service.decision.offers import Offers
+from cds_service.decision.offers import Offering, Offers
 from cds_service.decision.ports import OrderWriter
 from cds_service.decision.words import Clean, describe, fill, markdown, plain, slot_text
 from cds_service.domain.evaluation import Evaluation
@@ -71,15 +71,15 @@ class Composer:
         here = [situation.narrowed(verdict.scope) for verdict in evaluation.verdicts]
         values = self._values(evaluation, here, plain)
         patient_facing = context.is_patient_facing
-        suggestions = () if patient_facing else tuple(self.offers.suggestions(evaluation, here, context, values))
+        offering = Offering() if patient_facing else self.offers.of(evaluation, here, context, values)
         return Card(
             uuid=str(uuid.uuid4()),
             summary=cut(fill(evaluation.recommendation.summary, values)),
-            detail=self._detail(evaluation, here, fixed),
+            detail=self._detail(evaluation, here, fixed, offering.by_hand),
             indicator=evaluation.indicator,
             source=fixed.source,
-            suggestions=suggestions,
-            selection_behavior=fixed.behavior if suggestions else None,
+            suggestions=offering.suggestions,
+            selection_behavior=fixed.behavior if offering.suggestions else None,
             override_reasons=fixed.override_reasons,
             links=fixed.links,
         )
@@ -108,7 +108,7 @@ class Composer:
         values["found"] = "; ".join(describe(fact, clean) for fact in evaluation.facts if id(fact) not in judged)
         return values
 
-    def _detail(self, evaluation: Evaluation, here: list[Situation], fixed: FixedParts) -> str:
+    def _detail(self, evaluation: Evaluation, here: list[Situation], fixed: FixedParts, by_hand: Sequence[str]) -> str:
         values = self._values(evaluation, here, markdown)
         parts = [
             fill(text.template, values)
@@ -116,6 +116,9 @@ class Composer:
             if text.when is None or any(text.when.answer(s).truth is MET for s in here)
         ]
         parts += [fill(caveat, values) for caveat in evaluation.caveats]
+        if by_hand:
+            lines = "\n".join(f"- {markdown_line(label)}" for label in by_hand)
+            parts.append(fill(self.knowledge.words.to_do_by_hand, {"suggestions": lines}))
         return "\n\n".join(part.strip() for part in (*parts, *fixed.closing))
 
     def _citation(self, name: str) -> str:

@@ -17,7 +17,7 @@ from cds_service.decision.records import RECORD_CORRECTION, CardRecord
 from cds_service.decision.snooze import Override
 from cds_service.decision.words import fill
 from cds_service.domain.evaluation import Evaluation
-from cds_service.domain.recommendations import Indicator
+from cds_service.domain.recommendations import Indicator, Offer
 from cds_service.domain.sides import Side
 from cds_service.domain.situation import Situation
 from cds_service.hooks.contexts import HookContext
@@ -72,14 +72,16 @@ class Corrections:
             return None
         lines = "\n".join(fill(self.words.correction, one.values) for one in found)
         summary = self.words.summary if len(found) == 1 else self.words.summary_of_several
+        offered = self.composer.offers.writer.takes(Offer.CREATE, self.rules.orderable)
+        suggestions = tuple(self._suggestion(one, situation, context) for one in found) if offered else ()
         return Card(
             uuid=str(uuid.uuid4()),
             summary=cut(fill(summary, found[0].values | {"count": str(len(found))})),
             detail=fill(self.words.detail, {"corrections": lines}),
             indicator=Indicator.INFO,
             source=self.composer.plain_source(RECORD_CORRECTION, self.words.title),
-            suggestions=tuple(self._suggestion(one, situation, context) for one in found),
-            selection_behavior=SelectionBehavior.ANY,
+            suggestions=suggestions,
+            selection_behavior=SelectionBehavior.ANY if suggestions else None,
             override_reasons=self._override_reasons,
         )
 

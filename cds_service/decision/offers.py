@@ -9,7 +9,7 @@ import datetime as dt
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from cds_service.decision.orders import OrderContext
 from cds_service.decision.ports import OrderWriter
@@ -27,6 +27,13 @@ from cds_service.hooks.response import Action, ActionType, Suggestion
 _REASON_TYPES = ("Condition/", "Observation/", "DiagnosticReport/")
 
 
+class Offering(NamedTuple):
+    """What a card offers: suggestions, and in words what the EHR cannot take as one."""
+
+    suggestions: tuple[Suggestion, ...] = ()
+    by_hand: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Offers:
     """Writes the suggestions of a card. ``table`` tells what an order of ours means when the record refuses it."""
@@ -34,24 +41,32 @@ class Offers:
     writer: OrderWriter
     table: CodeTable
 
-    def suggestions(
+    def of(
         self, evaluation: Evaluation, here: list[Situation], context: HookContext, values: dict[str, str]
-    ) -> Iterable[Suggestion]:
-        """The suggestions that this card offers to this user, in the order of the file."""
+    ) -> Offering:
+        """What this card offers to this user, in the order of the file.
+
+        A suggestion of which the EHR cannot take every action is put in words as a whole: half an order is none.
+        """
+        suggestions: list[Suggestion] = []
+        by_hand: list[str] = []
         for offered in evaluation.recommendation.suggestions:
             stands = [s for s in here if offered.when is None or offered.when.answer(s).truth is MET]
             if not stands or self._is_refused(offered, stands):
                 continue
             side = _sides_of(offered, stands)
             words = {**values, "side": side.words}
+            label = fill(offered.label, words)
+            if not all(self.writer.takes(action.offer, action.orderable) for action in offered.actions):
+                by_hand.append(label)
+                continue
             actions = tuple(self._actions(offered, stands, context, words, side))
             if actions:
-                yield Suggestion(
-                    label=fill(offered.label, words),
-                    uuid=str(uuid.uuid4()),
-                    is_recommended=offered.recommended,
-                    actions=actions,
+                made = str(uuid.uuid4())
+                suggestions.append(
+                    Suggestion(label=label, uuid=made, is_recommended=offered.recommended, actions=actions)
                 )
+        return Offering(tuple(suggestions), tuple(by_hand))
 
     def _is_refused(self, offered: OfferedSuggestion, stands: list[Situation]) -> bool:
         """Whether the record says not to do this (gate G2): what is refused is not suggested again."""

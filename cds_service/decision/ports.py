@@ -14,7 +14,7 @@ from cds_service.decision.records import Asked, DecisionRecord, FeedbackEntry, F
 from cds_service.decision.snooze import Override
 from cds_service.domain.codes import Coding
 from cds_service.domain.facts import PatientFacts, Priority
-from cds_service.domain.recommendations import Orderable
+from cds_service.domain.recommendations import Offer, Orderable
 from cds_service.domain.times import Now
 from cds_service.hooks.contexts import HookContext
 from cds_service.hooks.request import CDSRequest
@@ -74,6 +74,10 @@ class Records(Protocol):
 
 class OrderWriter(Protocol):
     """Builds the resources that suggestions carry. Does not send them anywhere."""
+
+    def takes(self, offer: Offer, orderable: Orderable | None) -> bool:
+        """Whether the EHR can do this with a suggestion."""
+        ...
 
     def create(self, orderable: Orderable, order: OrderContext) -> dict[str, Any]:
         """A complete draft order."""

@@ -6,6 +6,7 @@ one dictionary access on the normalised system and code.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -71,6 +72,26 @@ class CodeTable:
     def system(self, uri: str) -> CodeSystem | None:
         """The code system behind a URI, an OID or a versioned SNOMED CT URI."""
         return self._systems.get(uri) or self._systems.get(_unversioned(uri))
+
+    def with_local_codes(self, local: Mapping[Coding, tuple[Meaning, ...]]) -> CodeTable:
+        """This table and codes of a site's own, each with what it means; one that stands here already means both."""
+        table = copy.copy(self)
+        table._learn(local)  # noqa: SLF001  # of the same class
+        return table
+
+    def _learn(self, local: Mapping[Coding, tuple[Meaning, ...]]) -> None:
+        """Add local codes to a copy, whose parts are still those of the original."""
+        self._systems, self._plain, self._dotted = dict(self._systems), dict(self._plain), dict(self._dotted)
+        for coding, meanings in local.items():
+            system = self.system(coding.system)
+            if system is None:
+                system = self._systems[coding.system] = CodeSystem(coding.system, coding.system)
+            tables = self._dotted if system.ignores_dots else self._plain
+            code = system.normalise(coding.code)
+            codes = dict(tables.get(system.uri, {}))
+            codes[code] = tuple(dict.fromkeys((*codes.get(code, ()), *meanings)))
+            for uri in (system.uri, *system.aliases):
+                tables[uri] = codes
 
     def everything(self) -> Iterator[tuple[CodeSystem, str, Meaning, bool]]:
         """Every code that is recognised, once for each meaning.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Final, Literal
 
 import msgspec
@@ -12,7 +12,7 @@ import msgspec
 from cds_service.decision.orders import OrderContext
 from cds_service.domain.codes import Coding
 from cds_service.domain.facts import Priority
-from cds_service.domain.recommendations import Orderable
+from cds_service.domain.recommendations import Offer, Orderable
 from cds_service.domain.sides import SIDES_BY_NAME, Side
 from cds_service.domain.vocabulary import Vocabulary
 from cds_service.fhir import shapes
@@ -41,17 +41,51 @@ _CODE_MEMBERS: Final = {
 }
 _SIDED: Final = {shape.__name__: msgspec.json.Decoder(shape) for shape in (shapes.ServiceRequest, shapes.DeviceRequest)}
 _ENCODER: Final = msgspec.json.Encoder(decimal_format="number")
+_RESOURCES: Final = ("ServiceRequest", "DeviceRequest")
+_ACTION_OF: Final = {Offer.CREATE: "create", Offer.UPDATE_DRAFT: "update", Offer.DELETE_DRAFT: "delete"}
+_ACTIONS: Final = tuple(_ACTION_OF.values())
 _NAMES_OF_SIDES: Final = {side: name for name, side in SIDES_BY_NAME.items()}
 
 
 class OrderWriter:
-    """Writes suggested orders. `orthoses_as` says how the client's EHR models orders for devices."""
+    """Writes suggested orders as the client's EHR takes them.
 
-    def __init__(self, vocabulary: Vocabulary, *, orthoses_as: OrthosesAs) -> None:
+    `orthoses_as` says how it models orders for devices, `catalogue` how it calls an orderable, `resources` which types
+    it can create and `actions` what it can do.
+    """
+
+    def __init__(
+        self,
+        vocabulary: Vocabulary,
+        *,
+        orthoses_as: OrthosesAs,
+        catalogue: Mapping[str, Coding] | None = None,
+        resources: Collection[str] = _RESOURCES,
+        actions: Collection[str] = _ACTIONS,
+    ) -> None:
         self._laterality = vocabulary.laterality_parameter_coding
         self._sides = vocabulary.side_codings
         self._codes = ConceptReader(vocabulary)
         self._orthoses_as = orthoses_as
+        self._catalogue = catalogue or {}
+        self._resources = frozenset(resources)
+        self._actions = frozenset(actions)
+
+    def takes(self, offer: Offer, orderable: Orderable | None) -> bool:
+        """Whether the EHR can do this with a suggestion; an order it cannot create as such may be a ServiceRequest."""
+        if _ACTION_OF[offer] not in self._actions:
+            return False
+        return offer is not Offer.CREATE or orderable is None or self._form(orderable) in self._resources
+
+    def _form(self, orderable: Orderable) -> str:
+        """The type of resource in which an orderable is ordered: a ServiceRequest, where its own is not taken."""
+        form = self._orthoses_as if orderable.resource == "DeviceRequest" else orderable.resource
+        return form if form in self._resources else "ServiceRequest"
+
+    def _codings(self, orderable: Orderable) -> tuple[Coding, ...]:
+        """The site's own code first, by which its catalogue knows the order."""
+        own = self._catalogue.get(orderable.name)
+        return (own, *orderable.codings) if own else orderable.codings
 
     def create(self, orderable: Orderable, order: OrderContext) -> dict[str, Any]:
         """A complete new order in R4, status draft, without an id: the EHR gives it one.
@@ -59,9 +93,9 @@ class OrderWriter:
         A reason that cannot be referred to is left out; without any, the reason codings stand in. Raises ValueError
         for an orderable that is neither a service nor a device, and for a requester who may not order.
         """
-        resource = self._orthoses_as if orderable.resource == "DeviceRequest" else orderable.resource
+        resource = self._form(orderable)
         side = order.side if orderable.sided else Side.UNSPECIFIED
-        common = _common(orderable, order, side)
+        common = _common(orderable, self._codings(orderable), order, side)
         if resource == "DeviceRequest":
             return DeviceRequestDraft(**common, parameters=self._parameters(side)).resource()
         if resource == "ServiceRequest":
@@ -119,7 +153,7 @@ class OrderWriter:
             member, reference = _CODE_MEMBERS[kind]
             text = _text(new_code, self._side_of(kind, changed))
             _remove(changed, reference)
-            changed[member] = Concept(new_code.codings, text).element()
+            changed[member] = Concept(self._codings(new_code), text).element()
         return changed
 
     def _side_of(self, kind: str, draft: Mapping[str, object]) -> Side:
@@ -131,13 +165,13 @@ class OrderWriter:
         return side_of_order(record, self._codes) if record is not None else Side.UNSPECIFIED
 
 
-def _common(orderable: Orderable, order: OrderContext, side: Side) -> dict[str, Any]:
+def _common(orderable: Orderable, codings: tuple[Coding, ...], order: OrderContext, side: Side) -> dict[str, Any]:
     reasons = tuple(ReasonReference(one) for one in order.reasons if ReasonReference.accepts(one))
     return {
         "status": RequestStatus.DRAFT,
         "intent": RequestIntent(order.intent),
         "priority": RequestPriority(order.priority.name.lower()),
-        "code": Concept(orderable.codings, _text(orderable, side)),
+        "code": Concept(codings, _text(orderable, side)),
         "subject": PatientReference(f"Patient/{order.patient_id}"),
         "encounter": EncounterReference(f"Encounter/{order.encounter_id}") if order.encounter_id else None,
         "requester": RequesterReference(order.requester),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -72,7 +72,14 @@ class Knowledge:
         if profile and profile not in self.ehr_profiles:
             there = ", ".join(self.ehr_profiles) or "none"
             raise SettingsError(f"there is no EHR profile {profile!r} in ehr_profiles/; there are: {there}")
-        return queries_of(self.hook_needs, self.names.needs, self.ehr_profiles[profile] if profile else None)
+        return self.queries_for(self.ehr_profiles[profile] if profile else None)
+
+    def queries_for(
+        self, profile: EHRProfileEntry | None, local_codes: Mapping[str, Sequence[str]] | None = None
+    ) -> Queries:
+        """What is asked by these queries. ``local_codes``: a code of ours → those of a site that mean the same."""
+        asks = {hook: needs.with_local_codes(local_codes or {}) for hook, needs in self.hook_needs.items()}
+        return queries_of(asks, self.names.needs, profile)
 
     def reviews(self, on: dt.date) -> list[str]:
         """What a start-up log says of reviews that are overdue and periods that are over. Nothing stops for a date."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from cds_service.domain import criteria as run
@@ -19,6 +19,11 @@ class HookNeeds:
 
     needs: frozenset[str]
     codes: tuple[str, ...]
+
+    def with_local_codes(self, local: Mapping[str, Sequence[str]]) -> HookNeeds:
+        """The same, with the codes of a site that mean the same as some of these."""
+        more = {one for code in self.codes for one in local.get(code, ())}
+        return HookNeeds(self.needs, tuple(sorted({*self.codes, *more}))) if more else self
 
 
 def needs_at(hook: str, recommendations: Iterable[Recommendation], concerns: Criterion, names: Names) -> HookNeeds:

@@ -6,43 +6,37 @@ import logging
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Final, Generic, TypeVar
 
-from cds_service.decision.rollout import Rollout
 from cds_service.errors import SettingsError
-from cds_service.trust.clients import Clients
 
 _LOOK_EVERY: Final = 1.0
 _LOG = logging.getLogger("cds_service.clients")
 Stamp = tuple[int, int, int]
+T = TypeVar("T")
 
 
-class ClientsFile:
-    """Looks at the file at most once a second, when a call comes; a file that cannot be used changes nothing.
+class ClientsFile(Generic[T]):
+    """What is made of the file, which is looked at when a call comes, at most once a second.
 
-    Without a file there is nobody registered. Used by the event loop only.
+    A file that cannot be used changes nothing. Used by the event loop only.
     """
 
-    def __init__(self, path: Path | None, read: Callable[[Path], Clients]) -> None:
-        """Read the file for the first time. Raises SettingsError where it cannot be used: nothing stands then."""
+    def __init__(self, path: Path | None, read: Callable[[Path | None], T]) -> None:
+        """``read`` makes what is wanted of the file, or of none. Raises SettingsError: nothing stands then."""
         self._path = path
         self._read = read
         self._stamp = _stamp(path)
-        self._clients = read(path) if path else Clients()
+        self._made = read(path)
         self._look_at = time.monotonic() + _LOOK_EVERY
         self._is_broken = False
-        self._say()
-
-    def of(self, client: str) -> Rollout:
-        """The rollout of a client."""
-        return self.current.of(client)
 
     @property
-    def current(self) -> Clients:
-        """The clients as they are now."""
+    def current(self) -> T:
+        """What stands now."""
         if self._path is not None and time.monotonic() >= self._look_at:
             self._look()
-        return self._clients
+        return self._made
 
     @property
     def health(self) -> str:
@@ -57,22 +51,17 @@ class ClientsFile:
     def _look(self) -> None:
         self._look_at = time.monotonic() + _LOOK_EVERY
         stamp = _stamp(self._path)
-        if stamp == self._stamp or self._path is None:
+        if stamp == self._stamp:
             return
         self._stamp = stamp
         try:
-            self._clients = self._read(self._path)
+            self._made = self._read(self._path)
         except SettingsError as error:
             self._is_broken = True
             _LOG.error("the clients file cannot be used, what was read before stands: %s", error)
             return
         self._is_broken = False
         _LOG.info("the clients file was read again")
-        self._say()
-
-    def _say(self) -> None:
-        for line in self._clients.said():
-            _LOG.warning("%s", line)
 
 
 def _stamp(path: Path | None) -> Stamp | None:

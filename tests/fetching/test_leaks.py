@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from cds_service.app import open_mode
+from cds_service.agreements import open_mode
 from cds_service.domain.queries import Query
 from cds_service.fhir.client import fhir_client
 from cds_service.fhir.questions import Question

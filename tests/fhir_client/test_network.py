@@ -10,7 +10,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from cds_service.app import open_mode
+from cds_service.agreements import open_mode
 from cds_service.fhir.client.network import LOOPBACK, OPEN_MODE, AddressRules, ForbiddenAddressError, GuardedNetwork
 
 METADATA = ("169.254.169.254", "fd00:ec2::254", "100.100.100.200", "168.63.129.16", "192.0.0.192")

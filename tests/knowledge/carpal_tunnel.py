@@ -129,6 +129,7 @@ FILES = {
           server not allowed: server not allowed
         not read: "Not read: {missing}."
         unclear: "Not clear: {unclear}."
+        to do by hand: "{suggestions}"
         evidence line: "{strength} {citations}"
         draft notice: Draft.
     """,

@@ -9,7 +9,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from cds_service.app import create_app, make_decider
+from cds_service.agreements import make_decider
+from cds_service.app import create_app
 from cds_service.domain.facts import GapReason, NeedState
 from cds_service.domain.times import Now
 from cds_service.errors import InvalidKnowledgeError, SettingsError

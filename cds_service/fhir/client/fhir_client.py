@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import ssl
 from collections import OrderedDict
@@ -42,6 +43,12 @@ class FHIRClient:
         if ca_file is not None:
             self._tls.load_verify_locations(cafile=ca_file)
         self._pools: OrderedDict[tuple[str, str, int, AddressRules], httpcore.AsyncConnectionPool] = OrderedDict()
+
+    def under(self, registration: Registration) -> FHIRClient:
+        """The same client, with the same connections, for whom other servers are registered."""
+        other = copy.copy(self)
+        other._registration = registration  # noqa: SLF001  # of the same class
+        return other
 
     async def session(self, request: CDSRequest, patient_id: str, until: float) -> Session:
         """The server of one call, to be asked until a time of the loop's clock."""

@@ -177,6 +177,7 @@ class ServicesFile(Entry):
     record_correction_card: CorrectionCardEntry
     unclear: Sentence
     not_read: Sentence
+    to_do_by_hand: Sentence
     evidence_line: Sentence
     draft_notice: Sentence
 
