@@ -19,7 +19,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from cds_service import __version__
 from cds_service.api.calls import OPEN_CLIENT, CallHandler
 from cds_service.api.discovery import discovery_of
-from cds_service.api.errors import on_http_error
+from cds_service.api.errors import on_http_error, on_ledger_error
 from cds_service.api.metrics import CONTENT_TYPE, Metrics
 from cds_service.api.middleware import LocalPages, OpenModeGuard, SafeHeaders
 from cds_service.api.openapi import openapi_of
@@ -34,8 +34,9 @@ from cds_service.fhir.reader import RecordReader
 from cds_service.knowledge.knowledge import Knowledge
 from cds_service.knowledge.loader import load_knowledge
 from cds_service.knowledge.pages.content import Exhibits
-from cds_service.ledger import Ledger, open_ledger, open_pseudonyms
+from cds_service.ledger import Ledger, LedgerError, open_ledger, open_pseudonyms
 from cds_service.settings import Settings, is_loopback
+from cds_service.web.insight.routes import insight_routes
 from cds_service.web.pages import CONTENT_SECURITY_POLICY, Pages, start_page
 
 _LOG = logging.getLogger("cds_service")
@@ -110,10 +111,13 @@ def create_app(
     )
     pages = Pages(knowledge, exhibits(knowledge) if exhibits else None)
     _add_pages(app, knowledge, pages, ledger, lambda: clock().astimezone(settings.zone).date())
+    for path, answer in insight_routes(ledger.figures, knowledge):
+        app.add_route(path, answer, methods=["GET"])
     app.add_route("/metrics", _exposition(metrics), methods=["GET"])
     description = openapi_of(knowledge)
     app.add_route("/openapi.json", lambda _: JSONResponse(description), methods=["GET"])
     app.add_exception_handler(HTTPException, on_http_error)
+    app.add_exception_handler(LedgerError, on_ledger_error)
     app.add_middleware(LocalPages, is_local=is_loopback)
     # the last one added is the first to see a request
     app.add_middleware(HookRoutes, calls=calls, discovery=discovery_of(knowledge, reader.queries), metrics=metrics)

@@ -13,6 +13,7 @@ from typing import Final
 
 import msgspec
 
+from cds_service.decision.insight import Choices, Figures, Filters, Insight
 from cds_service.decision.records import DecisionRecord, FeedbackEntry, FeedbackRecord, FeedbackReport
 from cds_service.decision.snooze import Override
 from cds_service.errors import ForbiddenError, LedgerError
@@ -27,6 +28,14 @@ _ENCODE: Final = msgspec.json.Encoder().encode
 _LAST_DELIVERY: Final = 5.0
 _LOOK_UP_SECONDS: Final = 0.5
 _RECENT_CARDS: Final = 10_000
+
+
+class NoFigures:
+    """Stands in for the counting, which is built on another branch."""
+
+    def insight(self, filters: Filters) -> Insight:
+        """Nothing."""
+        return Insight(filters, Choices())
 
 
 class Ledger:
@@ -92,6 +101,11 @@ class Ledger:
         if self.courier.is_stuck:
             raise LedgerError("the database cannot be had")
         return await asyncio.to_thread(self.database.overrides, client, patients, recommendations, since)
+
+    @property
+    def figures(self) -> Figures:
+        """What `/insight` shows."""
+        return NoFigures()
 
     @property
     def health(self) -> dict[str, object]:
