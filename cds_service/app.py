@@ -21,8 +21,9 @@ from cds_service.api.calls import OPEN_CLIENT, CallHandler
 from cds_service.api.discovery import discovery_of
 from cds_service.api.errors import on_http_error, on_ledger_error
 from cds_service.api.metrics import CONTENT_TYPE, Metrics
-from cds_service.api.middleware import LocalPages, OpenModeGuard, SafeHeaders
+from cds_service.api.middleware import OpenModeGuard, SafeHeaders
 from cds_service.api.openapi import openapi_of
+from cds_service.api.page_access import PageAccess, TrustedProxy
 from cds_service.api.routes import HookRoutes
 from cds_service.decision.compose import Composer
 from cds_service.decision.decide import Decider
@@ -118,7 +119,8 @@ def create_app(
     app.add_route("/openapi.json", lambda _: JSONResponse(description), methods=["GET"])
     app.add_exception_handler(HTTPException, on_http_error)
     app.add_exception_handler(LedgerError, on_ledger_error)
-    app.add_middleware(LocalPages, is_local=is_loopback)
+    proxy = TrustedProxy(settings.proxy_networks, settings.proxy_user_header)
+    app.add_middleware(PageAccess, is_local=is_loopback, token=settings.admin_token, proxy=proxy)
     # the last one added is the first to see a request
     app.add_middleware(HookRoutes, calls=calls, discovery=discovery_of(knowledge, reader.queries), metrics=metrics)
     app.add_middleware(
@@ -131,7 +133,7 @@ def create_app(
         max_age=600,
     )
     if not settings.allow_open:
-        app.add_middleware(OpenModeGuard, is_local=is_loopback)
+        app.add_middleware(OpenModeGuard, is_local=is_loopback, may_forward=proxy.may_forward)
     app.add_middleware(SafeHeaders)
     return app
 
