@@ -116,6 +116,18 @@ def test_every_chart_has_its_figures_as_a_text_and_as_a_table(insight):
     assert page.tags.count("table") == 7
 
 
+def test_the_name_of_a_long_course_says_that_it_tells_its_end(insight):
+    def longer(filters):
+        shown = figures.plausible(filters)
+        return figures.replace(shown, weeks=(*shown.weeks, *shown.weeks))
+
+    said = [one for one in pictures(insight(answer=longer)) if "by week" in one]
+    assert [one.partition(".")[0] for one in said] == [
+        "Cards by week, the last 12 of 24",
+        "Share accepted by week, the last 12 of 24",
+    ]
+
+
 def test_without_feedback_is_never_called_ignored(insight):
     assert re.findall(r"[^.]*ignored[^.]*\.", text(insight())) == [" “Without feedback” does not mean ignored."]
 

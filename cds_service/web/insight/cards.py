@@ -123,13 +123,14 @@ def weeks(insight: Insight) -> Iterator[Child]:
         Column(short_day(day, with_year=with_year), stack(week.tally), week.tally.acceptance)
         for day, week in zip(days, every, strict=True)
     ]
+    last = f", the last {MOST_ROWS} of {number(len(every))}" if len(every) > MOST_ROWS else ""
     by_week = [f"{week_of(week.name)}: {stacked_in_words(week.tally)}" for week in every[-MOST_ROWS:]]
-    yield charts.columns(shown, f"Cards by week. {'; '.join(by_week)}")
+    yield charts.columns(shown, f"Cards by week{last}. {'; '.join(by_week)}")
     if any(column.rate for column in shown):
         yield tag("h3", "Share accepted, of cards that went to clients that report")
         yield says(f"A dot is the share of one week, the line through it its {INTERVAL}: the fewer cards, the longer.")
         rates = [f"{week_of(week.name)}: {rate_in_words(week.tally.acceptance)}" for week in every[-MOST_ROWS:]]
-        yield charts.points(shown, f"Share accepted by week. {'; '.join(rates)}")
+        yield charts.points(shown, f"Share accepted by week{last}. {'; '.join(rates)}")
     rows = ((row_head(week_of(week.name)), *tally_cells(week.tally)) for week in every)
     yield behind("weeks", insight, numbers_table("Cards by week", ("Week", *TALLY_HEADS), rows))
 
