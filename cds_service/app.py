@@ -21,10 +21,11 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from cds_service import __version__
 from cds_service.api.calls import OPEN_CLIENT, CallHandler
 from cds_service.api.discovery import discovery_of
-from cds_service.api.errors import on_http_error
+from cds_service.api.errors import on_http_error, on_ledger_error
 from cds_service.api.metrics import CONTENT_TYPE, Metrics
-from cds_service.api.middleware import LocalPages, OpenModeGuard, SafeHeaders
+from cds_service.api.middleware import OpenModeGuard, SafeHeaders
 from cds_service.api.openapi import openapi_of
+from cds_service.api.page_access import PageAccess, TrustedProxy
 from cds_service.api.routes import HookRoutes
 from cds_service.decision.compose import Composer
 from cds_service.decision.decide import Decider
@@ -37,10 +38,11 @@ from cds_service.fhir.reader import RecordReader
 from cds_service.knowledge.knowledge import Knowledge
 from cds_service.knowledge.loader import load_knowledge
 from cds_service.knowledge.pages.content import Exhibits
-from cds_service.ledger import Ledger, open_ledger, open_pseudonyms
+from cds_service.ledger import Ledger, LedgerError, open_ledger, open_pseudonyms
 from cds_service.settings import Settings, is_loopback
 from cds_service.trust.clients import read_clients
 from cds_service.trust.clients_file import ClientsFile
+from cds_service.web.insight.routes import insight_routes
 from cds_service.web.pages import CONTENT_SECURITY_POLICY, Pages, start_page
 
 _LOG = logging.getLogger("cds_service")
@@ -119,11 +121,15 @@ def create_app(
     )
     pages = Pages(knowledge, exhibits(knowledge) if exhibits else None)
     _add_pages(app, knowledge, pages, ledger, clients, lambda: clock().astimezone(settings.zone).date())
+    for path, answer in insight_routes(ledger.figures, knowledge):
+        app.add_route(path, answer, methods=["GET"])
     app.add_route("/metrics", _exposition(metrics), methods=["GET"])
     description = openapi_of(knowledge)
     app.add_route("/openapi.json", lambda _: JSONResponse(description), methods=["GET"])
     app.add_exception_handler(HTTPException, on_http_error)
-    app.add_middleware(LocalPages, is_local=is_loopback)
+    app.add_exception_handler(LedgerError, on_ledger_error)
+    proxy = TrustedProxy(settings.proxy_networks, settings.proxy_user_header)
+    app.add_middleware(PageAccess, is_local=is_loopback, token=settings.admin_token, proxy=proxy)
     # the last one added is the first to see a request
     app.add_middleware(HookRoutes, calls=calls, discovery=discovery_of(knowledge, reader.queries), metrics=metrics)
     app.add_middleware(
@@ -136,7 +142,7 @@ def create_app(
         max_age=600,
     )
     if not settings.allow_open:
-        app.add_middleware(OpenModeGuard, is_local=is_loopback)
+        app.add_middleware(OpenModeGuard, is_local=is_loopback, may_forward=proxy.may_forward)
     app.add_middleware(SafeHeaders)
     return app
 
