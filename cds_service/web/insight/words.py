@@ -10,6 +10,7 @@ import re
 from typing import Final
 
 from cds_service.decision.insight import Filters, Gap, Grouping, Rate, Reason
+from cds_service.decision.records import RECORD_CORRECTION
 from cds_service.knowledge.knowledge import Knowledge
 
 SPACE: Final = "\N{NO-BREAK SPACE}"
@@ -26,7 +27,9 @@ class InsightWords:
     def __init__(self, knowledge: Knowledge) -> None:
         """Read the titles and displays once."""
         self.fingerprint = knowledge.fingerprint
-        self._titles = {one.id: one.title for one in knowledge.recommendations}
+        every = (*knowledge.next_versions.values(), *knowledge.recommendations)
+        self._titles = {one.id: one.title for one in every}
+        self._others = {RECORD_CORRECTION: knowledge.words.record_correction_card.title}
         self._hooks = {service.hook: service.title for service in knowledge.services}
         self._needs = {name: need.words for name, need in knowledge.names.needs.items()}
         self._why = {reason.value: words for reason, words in knowledge.words.gap_reasons.items()}
@@ -42,7 +45,7 @@ class InsightWords:
         """What a group stands for, in words; empty where its name says all."""
         if by == "week":
             return week_of(name)
-        return {"recommendation": self._titles, "hook": self._hooks}.get(by, {}).get(name, "")
+        return {"recommendation": self._titles | self._others, "hook": self._hooks}.get(by, {}).get(name, "")
 
     def reason(self, reason: Reason) -> str:
         """The display of an override reason."""
