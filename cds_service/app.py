@@ -14,7 +14,6 @@ from pathlib import Path
 from fastapi import FastAPI
 from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException
-from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
@@ -22,10 +21,11 @@ from cds_service import __version__
 from cds_service.agreements import AgreementMaker, open_mode
 from cds_service.api.calls import CallHandler
 from cds_service.api.door import OPEN_CLIENT, UNKNOWN_CLIENT, Door
-from cds_service.api.errors import on_http_error
+from cds_service.api.errors import on_http_error, on_ledger_error
 from cds_service.api.metrics import CONTENT_TYPE, Metrics
-from cds_service.api.middleware import LocalPages, OpenModeGuard, SafeHeaders
+from cds_service.api.middleware import CORS, OpenModeGuard, SafeHeaders
 from cds_service.api.openapi import openapi_of
+from cds_service.api.page_access import PageAccess, TrustedProxy
 from cds_service.api.routes import HookRoutes
 from cds_service.decision.agreement import Agreement
 from cds_service.decision.ports import Comments
@@ -35,9 +35,10 @@ from cds_service.fhir.client.fhir_client import FHIRClient
 from cds_service.knowledge.knowledge import Knowledge
 from cds_service.knowledge.loader import load_knowledge
 from cds_service.knowledge.pages.content import Exhibits
-from cds_service.ledger import Ledger, open_ledger, open_pseudonyms
-from cds_service.settings import Settings, is_loopback
+from cds_service.ledger import Ledger, LedgerError, open_ledger, open_pseudonyms
+from cds_service.settings import OPEN_TO_ALL, Settings, is_loopback
 from cds_service.trust.clients_file import ClientsFile
+from cds_service.web.insight.routes import insight_routes
 from cds_service.web.pages import CONTENT_SECURITY_POLICY, Pages, start_page
 
 _LOG = logging.getLogger("cds_service")
@@ -103,24 +104,33 @@ def create_app(
     )
     pages = Pages(knowledge, exhibits(knowledge) if exhibits else None)
     _add_pages(app, knowledge, pages, ledger, agreements, lambda: clock().astimezone(settings.zone).date())
+    for path, answer in insight_routes(ledger.figures, knowledge):
+        app.add_route(path, answer, methods=["GET"])
     app.add_route("/metrics", _exposition(metrics), methods=["GET"])
     description = openapi_of(knowledge)
     app.add_route("/openapi.json", lambda _: JSONResponse(description), methods=["GET"])
     app.add_exception_handler(HTTPException, on_http_error)
-    app.add_middleware(LocalPages, is_local=is_loopback)
+    app.add_exception_handler(LedgerError, on_ledger_error)
+    proxy = TrustedProxy(settings.proxy_networks, settings.proxy_user_header)
+    is_open = OPEN_CLIENT in agreements.current
+    is_local = (
+        is_loopback if is_open else _nobody
+    )  # with registered clients a proxy stands in front, perhaps on loopback
+    app.add_middleware(PageAccess, is_local=is_local, token=settings.admin_token, proxy=proxy)
     # the last one added is the first to see a request
     app.add_middleware(HookRoutes, door=door, calls=calls, metrics=metrics)
     app.add_middleware(
-        CORSMiddleware,
-        allow_origins=settings.origins,
-        allow_origin_regex=settings.origin_pattern,
+        CORS,
+        is_allowed=None if is_open else lambda origin: any(one.lists(origin) for one in agreements.current.values()),
+        allow_origins=settings.origins if is_open else (),
+        allow_origin_regex=settings.origin_pattern if is_open else None,
         allow_methods=["GET", "POST", "OPTIONS"],
         allow_headers=["Authorization", "Content-Type"],
         allow_private_network=True,  # Chromium asks before a public page, such as the Sandbox, calls this machine
         max_age=600,
     )
-    if not settings.allow_open:
-        app.add_middleware(OpenModeGuard, is_local=is_loopback)
+    if is_open and not settings.allow_open:
+        app.add_middleware(OpenModeGuard, is_local=is_loopback, may_forward=proxy.may_forward)
     app.add_middleware(SafeHeaders)
     return app
 
@@ -135,6 +145,8 @@ def _reading(
     def read(path: Path | None) -> Mapping[str, Agreement]:
         made = maker.read(path)
         is_open = OPEN_CLIENT in made
+        if is_open and not settings.is_on_this_machine_only:
+            raise SettingsError(OPEN_TO_ALL)
         if mode and is_open is not mode[0]:
             raise SettingsError("from open mode to registered clients, or back, the service has to be started again")
         mode.append(is_open)
@@ -142,6 +154,10 @@ def _reading(
         return made
 
     return read
+
+
+def _nobody(_: str) -> bool:
+    return False
 
 
 def _comments(settings: Settings) -> Comments | None:

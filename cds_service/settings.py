@@ -6,23 +6,34 @@ import datetime as dt
 import difflib
 import ipaddress
 import os
+import re
 import ssl
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from cds_service.errors import SettingsError
 from cds_service.hooks.reading import is_absolute_url
 
 SANDBOX = "https://sandbox.cds-hooks.org"
+OPEN_TO_ALL = (
+    "open mode answers anybody who can connect, so it listens on loopback only: set CDS_HOST to 127.0.0.1, register "
+    "the clients (CDS_CLIENTS_FILE), or CDS_ALLOW_OPEN=true if the network is yours"
+)
 _PREFIX = "CDS_"
 _EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104  # compared with, not bound to
 _PACKAGED_CARDS = Path(__file__).parent / "cards"
 _HERE = Path(__file__).resolve().parent.parent
+_SECRET = re.compile(r"[!-~]{32,}")
+_HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_NO_USER = frozenset(("accept", "authorization", "connection", "cookie", "host", "user-agent"))
+"""Headers that any request may have, logged in or not."""
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class Settings(BaseSettings):
@@ -84,6 +95,21 @@ class Settings(BaseSettings):
     allow_open: bool = Field(
         False, description="Allow open mode (no client is authenticated) on an address that is not loopback."
     )
+    admin_token_file: Path | None = Field(
+        None,
+        description="File with one secret of at least 32 characters: the bearer token that opens people's pages and "
+        "`/metrics` from anywhere.",
+    )
+    trusted_proxy: str = Field(
+        "",
+        description="Addresses or networks, separated by commas, of the proxy that logs people in for the pages; needs "
+        "CDS_PROXY_USER_HEADER.",
+    )
+    proxy_user_header: str = Field(
+        "",
+        description="Header in which the trusted proxy names the user who is logged in, such as X-Remote-User. The "
+        "proxy must remove it from what comes in.",
+    )
     cors_origins: str = Field(
         "",
         description="Origins whose pages may call, separated by commas; default in open mode: the CDS Hooks Sandbox "
@@ -121,6 +147,32 @@ class Settings(BaseSettings):
                 raise ValueError("is no file with certificates in PEM") from error
         return value
 
+    @field_validator("admin_token_file")
+    @classmethod
+    def _token(cls, value: Path | None) -> Path | None:
+        if value is not None:
+            _read_secret(value)
+        return value
+
+    @field_validator("trusted_proxy")
+    @classmethod
+    def _networks(cls, value: str) -> str:
+        try:
+            for name in _split(value):
+                ipaddress.ip_network(name)
+        except ValueError as error:
+            raise ValueError(
+                "holds something else than addresses and networks such as 10.1.2.3, 10.1.2.0/24"
+            ) from error
+        return value
+
+    @field_validator("proxy_user_header")
+    @classmethod
+    def _header(cls, value: str) -> str:
+        if value and (not _HEADER.fullmatch(value) or value.lower() in _NO_USER):
+            raise ValueError("is not the name of a header that a proxy adds, such as X-Remote-User")
+        return value
+
     @field_validator("timezone")
     @classmethod
     def _known_zone(cls, value: str) -> str:
@@ -147,12 +199,14 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _open_mode_is_safe(self) -> Settings:
-        if not self.allow_open and not is_loopback(self.host):
-            raise ValueError(
-                "open mode answers anybody who can connect, so it listens on loopback only: "
-                "set CDS_HOST to 127.0.0.1, or CDS_ALLOW_OPEN=true if the network is yours"
-            )
+        if self.clients_file is None and not self.is_on_this_machine_only:
+            raise ValueError(OPEN_TO_ALL)
         return self
+
+    @property
+    def is_on_this_machine_only(self) -> bool:
+        """Whether open mode is safe: it listens on loopback, or somebody answers for the network."""
+        return self.allow_open or is_loopback(self.host)
 
     @model_validator(mode="after")
     def _comments_can_be_read(self) -> Settings:
@@ -162,6 +216,24 @@ class Settings(BaseSettings):
                 "every replica; or set it to 0, which keeps no comments"
             )
         return self
+
+    @model_validator(mode="after")
+    def _proxy_is_whole(self) -> Settings:
+        if bool(self.proxy_networks) != bool(self.proxy_user_header):
+            raise ValueError(
+                "CDS_TRUSTED_PROXY and CDS_PROXY_USER_HEADER belong together: who logs people in, and how it names them"
+            )
+        return self
+
+    @property
+    def admin_token(self) -> SecretStr | None:
+        """The token of the file, if there is one."""
+        return _read_secret(self.admin_token_file) if self.admin_token_file else None
+
+    @property
+    def proxy_networks(self) -> tuple[Network, ...]:
+        """The networks of the trusted proxy; an address is a network of one."""
+        return tuple(ipaddress.ip_network(name) for name in _split(self.trusted_proxy))
 
     @property
     def ledger_period(self) -> dt.timedelta | None:
@@ -190,8 +262,19 @@ class Settings(BaseSettings):
         return None if _split(self.cors_origins) else r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?"
 
 
-def _split(origins: str) -> list[str]:
-    return [origin.strip().rstrip("/") for origin in origins.split(",") if origin.strip()]
+def _split(names: str) -> list[str]:
+    return [name.strip().rstrip("/") for name in names.split(",") if name.strip()]
+
+
+def _read_secret(file: Path) -> SecretStr:
+    """The one secret in a file; its end of line is not part of it."""
+    try:
+        secret = file.read_text(encoding="ascii").removesuffix("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError("is no file that can be read, with one secret in ASCII") from error
+    if not _SECRET.fullmatch(secret):
+        raise ValueError("does not hold one secret of at least 32 characters, on one line and without spaces")
+    return SecretStr(secret)
 
 
 def is_loopback(host: str) -> bool:

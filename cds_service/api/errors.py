@@ -85,6 +85,12 @@ async def on_http_error(request: Request, error: Exception) -> Response:
     )
 
 
+async def on_ledger_error(_: Request, error: Exception) -> Response:
+    """What is asked of the ledger by a page or a program, and cannot be told now."""
+    _LOG.error("the ledger cannot be read: %s", type(error).__name__)
+    return outcome(503, "transient", "the ledger cannot be read at the moment", None, {"retry-after": "5"})
+
+
 def fault(error: Exception, call_id: str) -> Response:
     """A fault of ours: 500 with the call id, nothing of the patient. The log says where, never what a message holds."""
     _LOG.error("fault in call %s: %s at %s", call_id, type(error).__name__, _place(error))

@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from starlette.middleware.cors import CORSMiddleware
+
 from cds_service.api.errors import refuse
 from cds_service.errors import ForbiddenError
 
@@ -15,28 +17,46 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-_FORWARDED = (b"forwarded", b"x-forwarded-", b"x-real-ip")
+FORWARDED = (b"forwarded", b"x-forwarded-", b"x-real-ip")
+"""How the headers begin in which a proxy says for whom it asks."""
 _HEADERS = [(b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer")]
+
+
+class CORS(CORSMiddleware):
+    """Answers browsers by the origins of the settings, or by those that are registered at the moment."""
+
+    def __init__(self, app: Any, is_allowed: Callable[[str], bool] | None = None, **options: Any) -> None:
+        """``is_allowed`` says of an origin whether it is registered."""
+        super().__init__(app, **options)
+        self._is_allowed = is_allowed
+
+    def is_allowed_origin(self, origin: str) -> bool:
+        """Whether a page of this origin may read the answers."""
+        return self._is_allowed(origin) if self._is_allowed else super().is_allowed_origin(origin)
 
 
 class OpenModeGuard:
     """Open mode answers this machine only: no other Host (DNS rebinding), nothing that came through a proxy."""
 
-    def __init__(self, app: App, is_local: Callable[[str], bool]) -> None:
-        """``is_local`` says whether a host name is this machine."""
+    def __init__(
+        self, app: App, is_local: Callable[[str], bool], may_forward: Callable[[Scope], bool] = lambda _: False
+    ) -> None:
+        """``is_local`` says whether a host name is this machine, ``may_forward`` whether a request may name a proxy."""
         self.app = app
         self.is_local = is_local
+        self.may_forward = may_forward
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let local calls through, refuse others with 403."""
-        if scope["type"] == "http" and not self._allows(scope["headers"]):
+        if scope["type"] == "http" and not self._allows(scope):
             await refuse(ForbiddenError("service from another machine: it runs in open mode"))(scope, receive, send)
             return
         await self.app(scope, receive, send)
 
-    def _allows(self, headers: list[tuple[bytes, bytes]]) -> bool:
-        hosts = [value for name, value in headers if name == b"host"]
-        if any(name.startswith(_FORWARDED) for name, _ in headers) or len(hosts) > 1:
+    def _allows(self, scope: Scope) -> bool:
+        hosts = [value for name, value in scope["headers"] if name == b"host"]
+        forwarded = any(name.startswith(FORWARDED) for name, _ in scope["headers"])
+        if len(hosts) > 1 or (forwarded and not self.may_forward(scope)):
             return False
         return not hosts or self._is_local(hosts[0])
 
@@ -45,25 +65,6 @@ class OpenModeGuard:
             return self.is_local(urlsplit(f"//{host.decode('ascii')}").hostname or "")
         except (ValueError, UnicodeDecodeError):
             return False
-
-
-class LocalPages:
-    """In open mode people's pages and ``/metrics`` answer this machine only, wherever we listen; health answers all."""
-
-    def __init__(self, app: App, is_local: Callable[[str], bool]) -> None:
-        """``is_local`` says whether an address is this machine."""
-        self.app = app
-        self.is_local = is_local
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Refuse pages to other machines with 403."""
-        if scope["type"] == "http" and not scope["path"].startswith("/health/"):
-            peer = scope.get("client")
-            forwarded = any(name.startswith(_FORWARDED) for name, _ in scope["headers"])
-            if forwarded or peer is None or not self.is_local(peer[0]):
-                await refuse(ForbiddenError("page from another machine"))(scope, receive, send)
-                return
-        await self.app(scope, receive, send)
 
 
 class SafeHeaders:

@@ -37,6 +37,10 @@ class Agreement:
         """Whether a call may come with this FHIR server; one that names none may."""
         return fhir_server is None or self.fhir_servers is None or fhir_server.rstrip("/") in self.fhir_servers
 
+    def lists(self, origin: str) -> bool:
+        """Whether a web page of this origin is among those that may call for this client."""
+        return self.origins is not None and origin in self.origins
+
     def may_come_from(self, origin: str | None) -> bool:
         """Whether a web page of this origin may call for this client; a call that comes from no page may."""
         return origin is None or self.origins is None or origin in self.origins

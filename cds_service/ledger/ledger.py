@@ -13,6 +13,7 @@ from typing import Final
 
 import msgspec
 
+from cds_service.decision.insight import Figures
 from cds_service.decision.records import DecisionRecord, FeedbackEntry, FeedbackRecord, FeedbackReport
 from cds_service.decision.snooze import Override
 from cds_service.errors import ForbiddenError, LedgerError
@@ -40,7 +41,7 @@ class Ledger:
         self.journal = journal
         self.database = database
         self.courier = Courier(journal, database, keep)
-        self.figures = LedgerFigures(database)
+        self._figures = LedgerFigures(database)
         self._recent: OrderedDict[str, str] = OrderedDict()
         self._folder = folder
         self.courier.start()
@@ -94,6 +95,11 @@ class Ledger:
         if self.courier.is_stuck:
             raise LedgerError("the database cannot be had")
         return await asyncio.to_thread(self.database.overrides, client, patients, recommendations, since)
+
+    @property
+    def figures(self) -> Figures:
+        """What `/insight` shows."""
+        return self._figures
 
     @property
     def health(self) -> dict[str, object]:

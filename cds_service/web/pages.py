@@ -127,6 +127,7 @@ def start_page(knowledge: Knowledge) -> str:
     body = [
         tag("h1", "Foot drop CDS"),
         tag("p", "CDS Hooks discovery: ", discovery),
+        tag("p", "What became of the advice: ", tag("a", tag("code", "/insight"), href="/insight")),
         section("Services", items(services)),
         section("Recommendations", items(links)),
         tag("p", "Knowledge fingerprint ", tag("code", knowledge.fingerprint)),

@@ -19,21 +19,33 @@ _CITED = re.compile(r"\bE\d+[a-z]?\b")
 _OUTSIDE = {"rel": "noopener noreferrer"}
 
 
-def page(title: str, body: Iterable[Child], *, place: str = "", about: str = "") -> str:
-    """A whole page. ``place`` leads from where it is served to the other pages; ``about`` stands at its foot."""
-    policy = CONTENT_SECURITY_POLICY.partition("; frame-ancestors")[0]  # a page cannot say that of itself
+def page(
+    title: str,
+    body: Iterable[Child],
+    *,
+    place: str = "",
+    about: str = "",
+    policy: str = CONTENT_SECURITY_POLICY,
+    style: str = "",
+) -> str:
+    """A whole page. ``place`` leads from where it is served to the other pages; ``about`` stands at its foot.
+
+    ``policy`` is the one that it is served with, ``style`` what it needs beside the style of all pages.
+    """
+    policy = policy.partition("; frame-ancestors")[0]  # a page cannot say that of itself
     head = tag(
         "head",
         tag("meta", charset="utf-8"),
         tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
         tag("meta", http_equiv="Content-Security-Policy", content=policy),
         tag("title", title),
-        tag("style", Markup(_STYLE)),
+        tag("style", Markup(_STYLE + style)),
     )
     ways = (("index.html", "All recommendations"), ("coverage.html", "Value sets and coverage"))
     nav = tag("nav", *(tag("a", words, href=f"{place}{to}") for to, words in ways), class_="top")
     foot = tag("footer", tag("p", f"{NOT_APPROVED} {about}"))
-    whole = tag("body", tag("p", NOT_APPROVED, class_="draft"), nav, tag("main", *body), foot)
+    draft = tag("header", tag("p", NOT_APPROVED, class_="draft"))
+    whole = tag("body", draft, nav, tag("main", *body), foot)
     return f"<!doctype html>\n{tag('html', head, whole, lang='en')}\n"
 
 
@@ -53,17 +65,24 @@ def pairs(rows: Iterable[tuple[str, Child]]) -> Markup:
     return tag("dl", *(part for term, value in shown for part in (tag("dt", term), tag("dd", value))))
 
 
-def table(heads: Sequence[str], rows: Iterable[Sequence[Child]], *, numbers: Iterable[int] = ()) -> Markup:
-    """A table; ``numbers`` names the columns that are set flush right. A cell that is a cell already stays."""
+def table(
+    heads: Sequence[str], rows: Iterable[Sequence[Child]], *, numbers: Iterable[int] = (), name: str = ""
+) -> Markup:
+    """A table; ``numbers`` names the columns that are set flush right. A cell that is a cell already stays.
+
+    With a ``name`` the keyboard can reach it, for a table that a narrow screen has to scroll.
+    """
     right = set(numbers)
     kind: Callable[[int], str | None] = lambda index: "number" if index in right else None  # noqa: E731  # one look-up
     head = tag("tr", *(tag("th", words, scope="col", class_=kind(i)) for i, words in enumerate(heads)))
     body = (tag("tr", *(_cell(cell, kind(i)) for i, cell in enumerate(row))) for row in rows)
-    return tag("div", tag("table", tag("thead", head), tag("tbody", *body)), class_="wide")
+    reach: dict[str, str] = {"tabindex": "0", "role": "region", "aria_label": name} if name else {}
+    return tag("div", tag("table", tag("thead", head), tag("tbody", *body)), class_="wide", **reach)
 
 
 def _cell(child: Child, kind: str | None) -> Markup:
-    return child if isinstance(child, Markup) and child.startswith("<td") else tag("td", child, class_=kind)
+    is_cell = isinstance(child, Markup) and child.startswith(("<td", "<th"))
+    return Markup(child) if is_cell else tag("td", child, class_=kind)
 
 
 def chips(words: Iterable[tuple[str, str]]) -> Markup:

@@ -180,7 +180,7 @@ def said_on_refusal(**environment):
 @pytest.mark.parametrize(
     ("name", "value", "remedy"),
     [
-        ("CDS_HOST", "0.0.0.0", "set CDS_HOST to 127.0.0.1, or CDS_ALLOW_OPEN=true"),
+        ("CDS_HOST", "0.0.0.0", "set CDS_HOST to 127.0.0.1, register the clients"),
         ("CDS_MAX_CARD", "3", "CDS_MAX_CARD is no setting: did you mean CDS_MAX_CARDS?"),
         ("CDS_ZEBRA", "3", "CDS_ZEBRA is no setting; see the README"),
         ("CDS_PUBLIC_URL", "cds.example.org", "CDS_PUBLIC_URL: is not an absolute URL such as https://"),

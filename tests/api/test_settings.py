@@ -69,3 +69,42 @@ def test_other_names_are_not_this_machine(host):
     assert not is_loopback(host)
     with pytest.raises(ValueError, match="CDS_ALLOW_OPEN"):
         Settings(host=host)
+
+
+@pytest.mark.parametrize("text", ["x" * 32, "x" * 32 + "\n", "A-Za-z0-9._~+/=" * 3 + "\r\n"])
+def test_a_token_file_holds_one_secret(tmp_path, text):
+    file = tmp_path / "token"
+    file.write_text(text, newline="")
+    settings = Settings(admin_token_file=file)
+    assert settings.admin_token.get_secret_value() == text.strip()
+    assert text.strip() not in repr(settings) + str(settings.admin_token)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "\n", "x" * 31, "x" * 31 + "\n", "x" * 32 + "\n\n", "x" * 32 + "\nsecond\n", "x x" * 20, "ü" * 40]
+)
+def test_a_file_without_one_long_secret_is_refused(monkeypatch, tmp_path, text):
+    file = tmp_path / "token"
+    file.write_text(text, encoding="utf-8")
+    for named in (file, tmp_path / "none", tmp_path):
+        monkeypatch.setenv("CDS_ADMIN_TOKEN_FILE", str(named))
+        with pytest.raises(SettingsError, match=r"CDS_ADMIN_TOKEN_FILE: .* one secret"):
+            read_settings()
+
+
+@pytest.mark.parametrize("text", ["proxy.example", "10.1.2.3/33", "10.1.2.3/24", "*", "10.1.2.3 10.1.2.4"])
+def test_what_is_no_network_is_refused(text):
+    with pytest.raises(ValueError, match="addresses and networks"):
+        Settings(trusted_proxy=text, proxy_user_header="X-Remote-User")
+
+
+@pytest.mark.parametrize("text", ["X Remote", "X-Remote:", "Host", "authorization", "Cookie", "ü"])
+def test_what_is_no_header_of_a_proxy_is_refused(text):
+    with pytest.raises(ValueError, match="header that a proxy adds"):
+        Settings(trusted_proxy="10.1.2.3", proxy_user_header=text)
+
+
+@pytest.mark.parametrize("values", [{"trusted_proxy": "10.1.2.3"}, {"proxy_user_header": "X-Remote-User"}])
+def test_a_proxy_and_its_header_are_set_together(values):
+    with pytest.raises(ValueError, match="belong together"):
+        Settings(**values)

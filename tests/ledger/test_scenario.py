@@ -5,12 +5,11 @@ import datetime as dt
 import json
 from collections import Counter
 from itertools import cycle
+from urllib.parse import urlencode
 from uuid import uuid4
 
 import pytest
 
-from cds_service.decision.insight import Filters, Group, Reason, Shadow, Tally
-from cds_service.ledger.figures import LedgerFigures
 from tests.api.world import PATIENT, Server, call, foot_drop, path_of, send, wait_until, with_context
 
 AFO, CAUSE, EMG, THERAPY = "FD-AFO-01", "FD-ETIO-01", "FD-EDX-01", "FD-PT-01"
@@ -62,6 +61,15 @@ class Hospital:
             assert status == 200, body
             assert json.loads(body)["feedback"][0]["status"].startswith("kept")
         self.rests()
+
+    def insight(self, **filters):
+        """The figures, from either service: they are the same."""
+        path = f"/insight.json?{urlencode(filters)}" if filters else "/insight.json"
+        answers = [send(next(self._connections), "GET", path) for _ in self._services]
+        assert [status for status, _, _ in answers] == [200, 200]
+        first, second = (json.loads(body) for _, _, body in answers)
+        assert first == second
+        return first
 
     def rests(self):
         """Nobody calls until both journals are delivered, as people take longer than that."""
@@ -130,21 +138,32 @@ def test_half_a_year_of_calls_and_what_became_of_them(hospital, store):
     assert set(hospital.opens()) == {AFO, CAUSE, EMG}
     hospital.rests()
 
-    found = LedgerFigures(store.database()).insight(Filters())
-    assert {group.name: group.tally.returned for group in found.groups if group.tally.returned} == hospital.returned
-    by_name = {group.name: group.tally for group in found.groups}
-    afo, emg = hospital.returned[AFO], hospital.returned[EMG]
-    assert by_name[AFO] == Tally(afo, afo, accepted=2, overridden=1, snoozed=hospital.snoozed[AFO])
-    assert by_name[EMG] == Tally(emg, emg, overridden=1, snoozed=hospital.snoozed[EMG])
-    assert by_name[CAUSE] == Tally(hospital.returned[CAUSE], hospital.returned[CAUSE])
-    assert by_name[THERAPY] == Tally(shadow=hospital.calls)
-    assert found.reasons == (Reason(REASONS, DECLINES, 1), Reason(REASONS, MOMENT, 1))
-    assert found.shadows == (Shadow(THERAPY, "0.1.0", both=0, only_live=0, only_shadow=hospital.calls),)
-    assert {bar.at_most: (bar.accepted, bar.overridden) for bar in found.delays if bar.accepted or bar.overridden} == {
-        30: (1, 1), 120: (1, 0), 900: (0, 1),
-    }  # fmt: skip
-    assert [(outcome.outcome, outcome.calls) for outcome in found.outcomes] == [("complete with cards", hospital.calls)]
-    weeks = [week for week in found.weeks if week.tally.returned]
-    assert [week.name for week in weeks] == [monday.date().isoformat(), "2026-08-31"]
-    assert weeks[1] == Group("2026-08-31", Tally(3, 3, shadow=1))
+    found = hospital.insight()
+    assert {group["name"]: group["returned"] for group in found["groups"] if group["returned"]} == hospital.returned
+    tallies = {group["name"]: group for group in found["groups"]}
+    assert told(tallies[AFO]) == {"accepted": 2, "overridden": 1, "snoozed": hospital.snoozed[AFO]}
+    assert told(tallies[EMG]) == {"overridden": 1, "snoozed": hospital.snoozed[EMG]}
+    assert told(tallies[CAUSE]) == {}
+    assert told(tallies[THERAPY]) == {"shadow": hospital.calls}
+    rate = tallies[AFO]["acceptance"]
+    assert (rate["count"], rate["of"]) == (2, hospital.returned[AFO])
+    assert rate["share"] == pytest.approx(2 / hospital.returned[AFO], abs=1e-4)
+    assert 0 < rate["low"] < rate["share"] < rate["high"] < 1
+    assert [(one["code"], one["count"]) for one in found["reasons"]] == [(DECLINES, 1), (MOMENT, 1)]
+    (shadow,) = found["shadows"]
+    assert (shadow["recommendation"], shadow["only_shadow"]) == (THERAPY, hospital.calls)
+    assert (shadow["both"], shadow["only_live"]) == (0, 0)
+    bars = {bar["at_most_seconds"]: (bar["accepted"], bar["overridden"]) for bar in found["delays"]}
+    assert {end: counts for end, counts in bars.items() if any(counts)} == {30: (1, 1), 120: (1, 0), 900: (0, 1)}
+    assert found["outcomes"] == [{"outcome": "complete with cards", "calls": hospital.calls}]
+    weeks = {week["week"]: week["returned"] for week in found["weeks"] if week["returned"]}
+    assert weeks == {monday.date().isoformat(): hospital.returned.total() - 3, "2026-08-31": 3}
+    last = hospital.insight(**{"from": "2026-08-31", "recommendation": AFO})
+    assert (last["total"]["returned"], last["total"]["reporting"], last["total"]["without_feedback"]) == (1, 1, 1)
     assert len(store.rows("call", "call_id")) == hospital.calls
+
+
+def told(tally):
+    """What is said of cards beyond that they were returned; nothing where it is nought."""
+    names = ("accepted", "overridden", "folded", "folded_accepted", "snoozed", "shadow")
+    return {name: tally[name] for name in names if tally[name]}

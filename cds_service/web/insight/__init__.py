@@ -1,0 +1,1 @@
+"""The pages of `/insight`: what became of advice, as charts and tables, as JSON and as CSV."""
