@@ -25,7 +25,7 @@ _HEADERS = [(b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-r
 class CORS(CORSMiddleware):
     """Answers browsers by the origins of the settings, or by those that are registered at the moment."""
 
-    def __init__(self, app: Any, is_allowed: Callable[[str], bool] | None = None, **options: Any) -> None:
+    def __init__(self, app: Any, /, is_allowed: Callable[[str], bool] | None = None, **options: Any) -> None:
         """``is_allowed`` says of an origin whether it is registered."""
         super().__init__(app, **options)
         self._is_allowed = is_allowed
