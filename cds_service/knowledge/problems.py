@@ -76,7 +76,8 @@ class Problems:
         elif kind == "operator":
             self.add(document, place, "this is not one criterion", _operators_hint(detail.get("input")))
         else:
-            self.add(document, place, detail["msg"].lower(), "")
+            said = detail["msg"].removeprefix("Value error, ")
+            self.add(document, place, said[:1].lower() + said[1:], "")
 
 
 def _error(document: Document, steps: Steps, problem: str, remedy: str) -> KnowledgeError:
