@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any, Final
 
@@ -44,6 +44,7 @@ _TALLIED: Final = {
     counting.SNOOZED: "snoozed",
     counting.SHADOW: "shadow",
 }
+_SHOWN: Final = (counting.RETURNED, counting.FOLDED, counting.SNOOZED, counting.SHADOW)
 _SHADOWS: Final = {
     counting.BOTH: "both",
     counting.ONLY_LIVE: "only_live",
@@ -168,20 +169,23 @@ class _Asking:
         return tuple(Shadow(name, version, **numbers) for (name, version), numbers in sorted(found.items()))
 
     def choices(self) -> Choices:
-        """What there is in the ledger, for the filters to be set to."""
-        weeks = self._connection.execute(sa.select(sa.func.min(figure.c.week), sa.func.max(figure.c.week))).one()
+        """What there is in the ledger, for the filters to be set to. Every call counts an outcome."""
+        calls = self._distinct((counting.OUTCOME,), figure.c.client, figure.c.hook, figure.c.week)
+        names = (figure.c.recommendation_id, figure.c.version, figure.c.indicator)
+        cards = self._distinct(_SHOWN, *names)
+        weeks = {row.week for row in calls}
         return Choices(
-            clients=self._distinct(figure.c.client),
-            hooks=self._distinct(figure.c.hook),
-            recommendations=self._distinct(figure.c.recommendation_id),
-            versions=self._distinct(figure.c.version),
-            indicators=self._distinct(figure.c.indicator),
-            weeks=tuple(_weeks(*weeks)) if weeks[0] else (),
+            clients=tuple(sorted({row.client for row in calls})),
+            hooks=tuple(sorted({row.hook for row in calls})),
+            recommendations=tuple(sorted({row.recommendation_id for row in cards})),
+            versions=tuple(sorted({row.version for row in cards})),
+            indicators=tuple(sorted({row.indicator for row in cards})),
+            weeks=tuple(_weeks(min(weeks), max(weeks))) if weeks else (),
         )
 
-    def _distinct(self, column: sa.Column[Any]) -> tuple[str, ...]:
-        query = sa.select(column).distinct().where(column != "").order_by(column)
-        return tuple(self._connection.execute(query).scalars())
+    def _distinct(self, measures: Iterable[str], *columns: sa.Column[Any]) -> Sequence[Any]:
+        query = sa.select(*columns).distinct().where(figure.c.measure.in_(list(measures)))
+        return self._connection.execute(query).all()
 
 
 def _grouping(name: str) -> Grouping:
