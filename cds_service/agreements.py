@@ -32,8 +32,19 @@ from cds_service.trust.clients import (
     read_clients,
     said,
 )
+from cds_service.trust.jwk import read_key_set
+from cds_service.trust.tokens import Issuer
 
 _LOG = logging.getLogger("cds_service.clients")
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """What one reading of the clients file came to: agreements by client, issuers by `iss`, addresses of keys."""
+
+    agreements: Mapping[str, Agreement]
+    issuers: Mapping[str, Issuer]
+    keys_at: Mapping[str, AddressRules]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +55,18 @@ class AgreementMaker:
     knowledge: Knowledge
     fhir_client: FHIRClient | None = None
 
-    def read(self, path: Path | None) -> Mapping[str, Agreement]:
-        """The agreements of a clients file; of open mode where there is none. Raises SettingsError."""
+    def read(self, path: Path | None) -> Registered:
+        """What a clients file says; open mode where there is none. Raises SettingsError."""
         clients = read_clients(path, self.knowledge) if path else {}
         for line in said(clients):
             _LOG.warning("%s", line)
-        return {client: self.make(client, entry) for client, entry in (clients or {OPEN: ANYBODY}).items()}
+        clients = clients or {OPEN: ANYBODY}
+        registered = {client: entry for client, entry in clients.items() if entry.issuer is not None}
+        return Registered(
+            {client: self.make(client, entry) for client, entry in clients.items()},
+            {entry.issuer or "": issuer_of(client, entry) for client, entry in registered.items()},
+            {entry.keys_url: addresses_of(entry) for entry in registered.values() if entry.keys_url},
+        )
 
     def make(self, client: str, entry: ClientEntry) -> Agreement:
         """What was agreed with one client."""
@@ -63,7 +80,7 @@ class AgreementMaker:
             rollout=entry.rollout,
             discovery=discovery_of(self.knowledge, reader.queries, services),
             services=services,
-            fhir_servers=None if is_open else frozenset(server.url for server in entry.fhir_servers),
+            fhir_servers=None if is_open else frozenset(entry.fhir_servers),
             origins=None if is_open else frozenset(entry.cors_origins),
             calls_a_minute=entry.calls_a_minute,
             calls_at_once=entry.calls_at_once,
@@ -106,12 +123,27 @@ def open_mode(fhir_server: str) -> AddressRules | None:
 
 
 def registration_of(entry: ClientEntry) -> Registration:
-    """The FHIR servers of a registered client, each with the addresses under which it may be had."""
-    rules = {
-        server.url: AddressRules(tuple(ipaddress.ip_network(network) for network in server.networks))
-        for server in entry.fhir_servers
-    }
-    return lambda fhir_server: rules.get(fhir_server.rstrip("/"))
+    """The FHIR servers of a registered client, with the addresses under which they may be had."""
+    rules, servers = addresses_of(entry), frozenset(entry.fhir_servers)
+    return lambda fhir_server: rules if fhir_server.rstrip("/") in servers else None
+
+
+def addresses_of(entry: ClientEntry) -> AddressRules:
+    """The addresses under which the client's own servers may be had: public ones, and its networks."""
+    return AddressRules(tuple(ipaddress.ip_network(network) for network in entry.networks))
+
+
+def issuer_of(client: str, entry: ClientEntry) -> Issuer:
+    """What was agreed about the tokens of a client."""
+    return Issuer(
+        client=client,
+        issuer=entry.issuer or "",
+        algorithms=frozenset(entry.algorithms),
+        keys=read_key_set({"keys": list(entry.keys)}) if entry.keys else None,
+        keys_url=entry.keys_url,
+        audiences=frozenset(entry.audiences),
+        tenants=frozenset(entry.tenants) or None,
+    )
 
 
 def _vocabulary(entry: ClientEntry, catalogue: Mapping[str, Coding], knowledge: Knowledge) -> Vocabulary:

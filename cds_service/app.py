@@ -6,10 +6,9 @@ import asyncio
 import datetime as dt
 import logging
 import signal
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
-from pathlib import Path
 
 from fastapi import FastAPI
 from fastapi.telemetry import TelemetryConfig
@@ -20,24 +19,22 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from cds_service import __version__
 from cds_service.agreements import AgreementMaker, open_mode
 from cds_service.api.calls import CallHandler
-from cds_service.api.door import OPEN_CLIENT, UNKNOWN_CLIENT, Door
+from cds_service.api.door import Door
 from cds_service.api.errors import on_http_error, on_ledger_error
 from cds_service.api.metrics import CONTENT_TYPE, Metrics
 from cds_service.api.middleware import CORS, OpenModeGuard, SafeHeaders
 from cds_service.api.openapi import openapi_of
 from cds_service.api.page_access import PageAccess, TrustedProxy
 from cds_service.api.routes import HookRoutes
-from cds_service.decision.agreement import Agreement
 from cds_service.decision.ports import Comments
 from cds_service.decision.quieting import Quieting
-from cds_service.errors import SettingsError
 from cds_service.fhir.client.fhir_client import FHIRClient
 from cds_service.knowledge.knowledge import Knowledge
 from cds_service.knowledge.loader import load_knowledge
 from cds_service.knowledge.pages.content import Exhibits
 from cds_service.ledger import Ledger, LedgerError, open_ledger, open_pseudonyms
-from cds_service.settings import OPEN_TO_ALL, Settings, is_loopback
-from cds_service.trust.clients_file import ClientsFile
+from cds_service.registry import Registry, Tokens
+from cds_service.settings import Settings, is_loopback
 from cds_service.web.insight.routes import insight_routes
 from cds_service.web.pages import CONTENT_SECURITY_POLICY, Pages, start_page
 
@@ -68,7 +65,7 @@ def create_app(
     large_calls = ThreadPoolExecutor(_LARGE_CALLS_AT_ONCE, thread_name_prefix="large-call")
     fhir_client = FHIRClient(open_mode, large_calls, ca_file=settings.ca_file)
     metrics = Metrics(knowledge)
-    agreements = ClientsFile(settings.clients_file, _reading(settings, knowledge, fhir_client, metrics))
+    registry = Registry(settings, AgreementMaker(settings, knowledge, fhir_client), metrics)
     comments = _comments(settings)
     ledger = open_ledger(settings.database_url, settings.journal_file, settings.journal_limit, settings.ledger_period)
     hashes = open_pseudonyms(settings.database_url, settings.ledger_key_file)
@@ -92,18 +89,26 @@ def create_app(
         comments=comments,
     )
 
-    door = Door(agreements, settings.base_url, clock)
+    tokens = None if registry.is_open else Tokens(registry, settings, ledger, clock)
+    door = Door(registry, settings.base_url, clock, tokens.authenticator if tokens else None)
     app = FastAPI(
         title="Foot drop CDS",
         version=__version__,
-        lifespan=_lifespan(ledger, fhir_client, large_calls, agreements),
+        lifespan=_lifespan(ledger, fhir_client, large_calls, registry, tokens),
         docs_url=None,
         redoc_url=None,
         openapi_url=None,  # its own description would know of no hook
         telemetry=_NO_TELEMETRY,
     )
+    app.state.metrics = metrics
     pages = Pages(knowledge, exhibits(knowledge) if exhibits else None)
-    _add_pages(app, knowledge, pages, ledger, agreements, lambda: clock().astimezone(settings.zone).date())
+    _add_pages(
+        app,
+        knowledge,
+        pages,
+        _health(knowledge, ledger, registry, tokens),
+        lambda: clock().astimezone(settings.zone).date(),
+    )
     for path, answer in insight_routes(ledger.figures, knowledge):
         app.add_route(path, answer, methods=["GET"])
     app.add_route("/metrics", _exposition(metrics), methods=["GET"])
@@ -112,16 +117,14 @@ def create_app(
     app.add_exception_handler(HTTPException, on_http_error)
     app.add_exception_handler(LedgerError, on_ledger_error)
     proxy = TrustedProxy(settings.proxy_networks, settings.proxy_user_header)
-    is_open = OPEN_CLIENT in agreements.current
-    is_local = (
-        is_loopback if is_open else _nobody
-    )  # with registered clients a proxy stands in front, perhaps on loopback
+    is_open = registry.is_open
+    is_local = is_loopback if is_open else _nobody  # else a proxy in front, perhaps on loopback, would be let in
     app.add_middleware(PageAccess, is_local=is_local, token=settings.admin_token, proxy=proxy)
     # the last one added is the first to see a request
     app.add_middleware(HookRoutes, door=door, calls=calls, metrics=metrics)
     app.add_middleware(
         CORS,
-        is_allowed=None if is_open else lambda origin: any(one.lists(origin) for one in agreements.current.values()),
+        is_allowed=None if is_open else registry.lists,
         allow_origins=settings.origins if is_open else (),
         allow_origin_regex=settings.origin_pattern if is_open else None,
         allow_methods=["GET", "POST", "OPTIONS"],
@@ -133,27 +136,6 @@ def create_app(
         app.add_middleware(OpenModeGuard, is_local=is_loopback, may_forward=proxy.may_forward)
     app.add_middleware(SafeHeaders)
     return app
-
-
-def _reading(
-    settings: Settings, knowledge: Knowledge, fhir_client: FHIRClient, metrics: Metrics
-) -> Callable[[Path | None], Mapping[str, Agreement]]:
-    """Reads the clients file into agreements; the metrics know every client from then on."""
-    maker = AgreementMaker(settings, knowledge, fhir_client)
-    mode: list[bool] = []
-
-    def read(path: Path | None) -> Mapping[str, Agreement]:
-        made = maker.read(path)
-        is_open = OPEN_CLIENT in made
-        if is_open and not settings.is_on_this_machine_only:
-            raise SettingsError(OPEN_TO_ALL)
-        if mode and is_open is not mode[0]:
-            raise SettingsError("from open mode to registered clients, or back, the service has to be started again")
-        mode.append(is_open)
-        metrics.know(made if is_open else (*made, UNKNOWN_CLIENT))
-        return made
-
-    return read
 
 
 def _nobody(_: str) -> bool:
@@ -172,14 +154,16 @@ def _comments(settings: Settings) -> Comments | None:
 
 
 def _lifespan(
-    ledger: Ledger, fhir_client: FHIRClient, large_calls: Executor, agreements: ClientsFile[Mapping[str, Agreement]]
+    ledger: Ledger, fhir_client: FHIRClient, large_calls: Executor, registry: Registry, tokens: Tokens | None
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         with suppress(AttributeError, NotImplementedError, RuntimeError, ValueError):  # no SIGHUP here, or a thread
-            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, agreements.look_now)
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, registry.look_now)
         yield
         await fhir_client.close()
+        if tokens:
+            await tokens.close()
         large_calls.shutdown()
         ledger.close()
 
@@ -193,12 +177,24 @@ def _exposition(metrics: Metrics) -> Callable[[Request], Response]:
     return answer
 
 
+def _health(
+    knowledge: Knowledge, ledger: Ledger, registry: Registry, tokens: Tokens | None
+) -> Callable[[], dict[str, object]]:
+    """How the parts are, for whoever runs the service."""
+
+    def parts() -> dict[str, object]:
+        found: dict[str, object] = {"knowledge": knowledge.fingerprint, "ledger": ledger.health}
+        found["clients"] = registry.health
+        return found | ({"tokens": tokens.health} if tokens else {})
+
+    return parts
+
+
 def _add_pages(
     app: FastAPI,
     knowledge: Knowledge,
     pages: Pages,
-    ledger: Ledger,
-    agreements: ClientsFile[Mapping[str, Agreement]],
+    health: Callable[[], dict[str, object]],
     today: Callable[[], dt.date],
 ) -> None:
     """What is no hook: pages for people, and health for whoever runs the service."""
@@ -208,8 +204,7 @@ def _add_pages(
         return JSONResponse({"status": "live"})
 
     async def ready(_: Request) -> Response:
-        parts = {"knowledge": knowledge.fingerprint, "ledger": ledger.health, "clients": agreements.health}
-        return JSONResponse({"status": "ready", **parts})
+        return JSONResponse({"status": "ready", **health()})
 
     async def start(_: Request) -> Response:
         return HTMLResponse(start_page(knowledge), headers=page_headers)

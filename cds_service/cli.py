@@ -1,4 +1,4 @@
-"""The command line: ``cds-service serve | check | try | schema | render | export``."""
+"""The command line: ``cds-service serve | check | try | ledger | keys | token | schema | render | export``."""
 
 from __future__ import annotations
 
@@ -95,6 +95,8 @@ def _parser() -> argparse.ArgumentParser:
     purging.add_argument("--older-than", type=int, required=True, metavar="DAYS")
     purging.set_defaults(command=_ledger_purge)
 
+    _add_client_commands(commands)
+
     schema = commands.add_parser("schema", help="write the JSON Schemas that editors use for cards/")
     schema.add_argument("--out", type=Path, required=True, metavar="DIR")
     schema.set_defaults(command=_schema)
@@ -114,6 +116,22 @@ def _parser() -> argparse.ArgumentParser:
     )
     export.set_defaults(command=_export)
     return parser
+
+
+def _add_client_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    keys = commands.add_parser("keys", help="make a key pair for a CDS client: to try what only a registered one may")
+    keys.add_argument("--out", type=Path, required=True, metavar="DIR")
+    keys.add_argument("--algorithm", default="ES384", help="default: ES384")
+    keys.add_argument("--kid", help="the id of the key; default: a new one")
+    keys.set_defaults(command=_keys)
+
+    token = commands.add_parser("token", help="mint a client token with such a key, good for one request")
+    token.add_argument("--key", type=Path, required=True, metavar="FILE", help="the private key that `keys` made")
+    token.add_argument("--issuer", required=True, metavar="ISS", help="as the client is registered")
+    token.add_argument("--endpoint", required=True, metavar="URL", help="the exact URL that is called")
+    token.add_argument("--tenant", help="the organisation, if one is agreed")
+    token.add_argument("--expires-in", type=int, default=300, metavar="SECONDS", help="default: 300")
+    token.set_defaults(command=_token)
 
 
 def _serve(_: argparse.Namespace, settings: Settings) -> int:
@@ -271,6 +289,23 @@ def _ledger_purge(options: argparse.Namespace, settings: Settings) -> int:
     gone["comment"] += expired
     for table, rows in gone.items():
         print(f"{table}: {rows} rows deleted")
+    return 0
+
+
+def _keys(options: argparse.Namespace, _: Settings) -> int:
+    from cds_service.trust.minting import make_keys
+
+    for path in make_keys(options.out, options.algorithm, options.kid):
+        print(path)
+    return 0
+
+
+def _token(options: argparse.Namespace, _: Settings) -> int:
+    from cds_service.trust.minting import mint
+
+    lifetime = dt.timedelta(seconds=options.expires_in)
+    at = dt.datetime.now(dt.UTC)
+    print(mint(options.key, options.issuer, options.endpoint, at, lifetime, options.tenant))
     return 0
 
 

@@ -31,6 +31,7 @@ never a value that somebody sent. The HTTP status of each error stands in one ta
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from enum import StrEnum
 from pathlib import Path
 
 
@@ -176,10 +177,42 @@ class TooLargeError(RequestError):
         super().__init__(f"the body has too many {what}" + (f" (limit {limit})" if limit is not None else ""))
 
 
-class UnauthorizedError(RequestError):
-    """The client token is missing or bad; JWT-21 wants no detail, so there is none to give."""
+class RefusalReason(StrEnum):
+    """Why a client token was refused: for the audit log and the metrics, never for the one who sent it (JWT-21)."""
 
-    def __init__(self) -> None:
+    NO_TOKEN = "no_token"  # noqa: S105  # a code, as all of these
+    NOT_BEARER = "not_bearer"
+    SEVERAL_TOKENS = "several_tokens"
+    TOO_LONG = "too_long"
+    MALFORMED = "malformed"
+    BAD_HEADER = "bad_header"
+    WRONG_TYPE = "wrong_type"
+    MISSING_CLAIM = "missing_claim"
+    BAD_CLAIM = "bad_claim"
+    UNKNOWN_ISSUER = "unknown_issuer"
+    ALGORITHM_NOT_ALLOWED = "algorithm_not_allowed"
+    JKU_NOT_ALLOWED = "jku_not_allowed"
+    KEYS_UNAVAILABLE = "keys_unavailable"
+    UNKNOWN_KEY = "unknown_key"
+    UNFIT_KEY = "unfit_key"
+    BAD_SIGNATURE = "bad_signature"
+    WRONG_AUDIENCE = "wrong_audience"
+    EXPIRED = "expired"
+    NOT_YET_VALID = "not_yet_valid"
+    ISSUED_IN_FUTURE = "issued_in_future"
+    TOO_OLD = "too_old"
+    LIVES_TOO_LONG = "lives_too_long"
+    TENANT_NOT_ALLOWED = "tenant_not_allowed"
+    REPLAYED = "replayed"
+
+
+class UnauthorizedError(RequestError):
+    """The client token is missing or bad. JWT-21 wants no detail, so the message has none."""
+
+    def __init__(self, *, reason: RefusalReason = RefusalReason.NO_TOKEN, client: str = "") -> None:
+        """``client`` is the id of a registered one, and only where the token's signature is its own."""
+        self.reason = reason
+        self.client = client
         super().__init__("unauthorized")
 
 

@@ -15,7 +15,7 @@ from cds_service.decision.callers import Authenticator, Caller
 from cds_service.errors import ForbiddenError, UnauthorizedError
 
 OPEN_CLIENT: Final = "open"
-UNKNOWN_CLIENT: Final = "unknown"
+STRANGER: Final = "unknown"
 """Stands in the metrics for who was not let in."""
 
 
@@ -31,7 +31,7 @@ class Door:
     @property
     def stranger(self) -> str:
         """The client under which a request is counted whose party is not known."""
-        return OPEN_CLIENT if self.authenticator is None else UNKNOWN_CLIENT
+        return OPEN_CLIENT if self.authenticator is None else STRANGER
 
     async def party(self, request: Request, path: Sequence[str]) -> Party:
         """Who calls this endpoint. Raises UnauthorizedError, and ForbiddenError for the web page of somebody else."""

@@ -2,8 +2,6 @@
 
 Each label value comes from the knowledge, from the list of clients or from a list in the code, and each series is made
 at the start, or when a client is registered. So no call can add one, and counting only looks up what is there.
-
-Not yet: refused client tokens, by reason code.
 """
 
 from __future__ import annotations
@@ -22,7 +20,7 @@ from cds_service.decision.ports import PatientRecord
 from cds_service.decision.records import RECORD_CORRECTION, CardState, FeedbackEntry
 from cds_service.domain.evaluation import Standing
 from cds_service.domain.facts import GapReason, NeedState, PatientFacts
-from cds_service.errors import LedgerError
+from cds_service.errors import LedgerError, RefusalReason
 from cds_service.hooks.feedback import Outcome
 from cds_service.knowledge.knowledge import Knowledge
 
@@ -86,6 +84,9 @@ class Metrics:
             reason=[reason.value for reason in GapReason],
         )
         self._recommendations = self._states_of(knowledge)
+        self._token_refusals = self._counters(
+            "cds_token_refusals", "Client tokens that were refused, by the reason.", reason=list(RefusalReason)
+        )
         self._feedback_calls = self._counters(
             "cds_feedback_calls",
             "Feedback calls, by what they came to.",
@@ -158,6 +159,10 @@ class Metrics:
         """A call is refused or failed with an HTTP status; None where the client did not wait for it."""
         service = service_id if service_id in self._services else _UNKNOWN_SERVICE
         self._calls[client, service, _REFUSED[status]].inc()
+
+    def count_token_refusal(self, reason: RefusalReason) -> None:
+        """A client token is refused."""
+        self._token_refusals[(reason,)].inc()
 
     def count_feedback(self, client: str, entries: Sequence[FeedbackEntry], without_card: int) -> None:
         """A feedback call is kept; ``without_card`` counts the reports on what is no card."""

@@ -18,7 +18,7 @@ from cds_service.api.errors import fault, refuse
 from cds_service.api.metrics import Metrics
 from cds_service.api.middleware import App, Receive, Scope, Send
 from cds_service.decision.decide import new_call_id
-from cds_service.errors import MethodNotAllowedError, RequestError
+from cds_service.errors import MethodNotAllowedError, RequestError, UnauthorizedError
 
 _ROOT = "cds-services"
 _FEEDBACK = "feedback"
@@ -58,6 +58,8 @@ class HookRoutes:
             return
         except RequestError as error:
             response = refuse(error)
+            if isinstance(error, UnauthorizedError):
+                self.metrics.count_token_refusal(error.reason)
         except Exception as error:  # noqa: BLE001  # the outermost edge
             response = fault(error, call_id)
         if response.status_code >= 400:

@@ -165,3 +165,13 @@ delivery = Table(
     Column("journal", String(36), primary_key=True),
     Column("seq", BigInteger, nullable=False),
 )
+
+# Client tokens that were seen, each until it has lapsed: `token` is a hash of its name. See `seen_tokens`.
+seen_token = Table(
+    "seen_token",
+    metadata,
+    _client(),
+    Column("token", String(64), primary_key=True),
+    Column("until", Instant, nullable=False),
+    Index("seen_token_by_end", "until"),
+)

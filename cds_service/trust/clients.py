@@ -21,6 +21,7 @@ from cds_service.knowledge.knowledge import Knowledge
 from cds_service.knowledge.problems import Problems
 from cds_service.knowledge.queries import CODES, THIS_PATIENT, names_patient
 from cds_service.knowledge.schema import EHRNeedEntry, EHRProfileEntry, Entry, Name, Sentence
+from cds_service.trust.jwk import UnusableKeysError, read_key_set
 
 OPEN: Final = "open"
 """The client of open mode: whoever calls, without a token."""
@@ -59,13 +60,6 @@ URL = Annotated[str, AfterValidator(_url)]
 GuardedURL = Annotated[str, AfterValidator(_guarded_url)]
 OriginURL = Annotated[str, AfterValidator(_origin)]
 NetworkText = Annotated[str, BeforeValidator(_network)]
-
-
-class FHIRServerEntry(Entry):
-    """A FHIR server that the client's calls may name. `networks` are private addresses under which it may be had."""
-
-    url: URL
-    networks: tuple[NetworkText, ...] = ()
 
 
 class ClientNeedEntry(Entry):
@@ -112,11 +106,12 @@ class ClientEntry(Entry):
     keys: tuple[dict[str, Any], ...] = ()
     keys_url: GuardedURL | None = None
     algorithms: tuple[Algorithm, ...] = ("ES384", "RS384")
-    audiences: tuple[URL, ...] = ()
+    audiences: tuple[Sentence, ...] = ()
     tenants: tuple[Name, ...] = ()
     # what it may do
     services: tuple[Name, ...] = ()
-    fhir_servers: tuple[FHIRServerEntry, ...] = ()
+    fhir_servers: tuple[URL, ...] = ()
+    networks: tuple[NetworkText, ...] = ()
     cors_origins: tuple[OriginURL, ...] = ()
     calls_a_minute: Annotated[int, Field(ge=0)] = 0
     calls_at_once: Annotated[int, Field(ge=0)] = 0
@@ -234,6 +229,7 @@ class _Check:
 
     def everything(self) -> None:
         """Note every problem."""
+        self._keys()
         self._rollout()
         self._names(("services",), self.entry.services, {s.id for s in self.knowledge.services}, "CDS service")
         profile = self.entry.ehr_profile
@@ -256,6 +252,17 @@ class _Check:
             "orderable",
             of_a_list=False,
         )
+
+    def _keys(self) -> None:
+        """Each key given here can be used: one that is wrong would only show when a token names it."""
+        if not self.entry.keys:
+            return
+        try:
+            said = read_key_set({"keys": list(self.entry.keys)}).left_out
+        except UnusableKeysError as error:
+            said = (str(error),)
+        for words in said:
+            self.problems.add(self.document, (*self.place, "keys"), words, "give public keys as a JWK Set has them")
 
     def _rollout(self) -> None:
         live = [recommendation.id for recommendation in self.knowledge.recommendations]

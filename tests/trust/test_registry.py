@@ -13,8 +13,8 @@ clients:
     issuer: https://ehr.example.org
     keys url: https://ehr.example.org/jwks.json
     services: [foot-drop-patient-view]
-    fhir servers:
-      - {url: https://fhir.example.org/r4, networks: [10.20.0.0/16]}
+    fhir servers: [https://fhir.example.org/r4]
+    networks: [10.20.0.0/16]
     cors origins: [https://ehr.example.org]
     ehr profile: epic
     needs:
@@ -30,7 +30,11 @@ clients:
   clinic-north:
     issuer: urn:clinic-north
     keys:
-      - {kty: EC, crv: P-384, kid: n-1, x: x, y: y}
+      - kty: EC
+        crv: P-384
+        kid: n-1
+        x: CZNr-ER5KrV_BR-E9Z10DsW3Xoy55VZjJPrOqSV8BEzGARGw7cQiJkF21MtsKU53
+        y: 4CT8sQWLE0A1W4_N4eEs9maINiNSiRuF0G6vo-JHbCmZ9CKVLtNpa6eyqcL8MKOk
 """
 
 
@@ -62,9 +66,9 @@ MISTAKES = {
     "an issuer twice": ("urn:clinic-north", "https://ehr.example.org", "is the issuer of general-hospital too"),
     "no keys": ("    keys url: https://ehr.example.org/jwks.json\n", "", "it has neither `keys` nor `keys url`"),
     "keys over plain http": ("keys url: https:", "keys url: http:", "begins with https://"),
-    "a private key": ("kid: n-1, x: x", "kid: n-1, d: secret, x: x", "holds a private key"),
-    "a shared secret": ("kty: EC, crv: P-384, kid: n-1, x: x, y: y", "kty: oct, kid: n-1, k: secret", "shared secret"),
-    "a key without kid": ("kid: n-1, ", "", "has no `kid`"),
+    "a private key": ("        kid: n-1\n", "        kid: n-1\n        d: secret\n", "holds a private key"),
+    "a shared secret": ("      - kty: EC\n", "      - kty: oct\n        k: secret\n", "shared secret"),
+    "a key without kid": ("        kid: n-1\n", "", "has no `kid`"),
     "an algorithm that is symmetric": (NORTH, f"{NORTH}    algorithms: [HS256]\n", "input should be 'ES256'"),
     "no algorithm at all": (NORTH, f"{NORTH}    algorithms: []\n", "names no algorithm"),
     "none": (NORTH, f"{NORTH}    algorithms: [none]\n", "input should be 'ES256'"),

@@ -5,5 +5,6 @@ session       one for the call: its token, its deadline, the queries of one roun
 search        one query: GET or POST, retries, redirects and pages, until its answer is whole or has failed
 transfer      one exchange: bytes within limits, JSON, or the reason why not
 network       one connection: to an address that may be asked, judged after DNS
+documents     one document at an address that was registered, such as a client's public keys
 scopes        what the token allows to ask
 """

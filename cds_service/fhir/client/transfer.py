@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 import zlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,7 +14,7 @@ from cds_service.domain.facts import GapReason
 from cds_service.errors import FetchError
 from cds_service.fhir.client.network import ForbiddenAddressError
 
-_JSON: Final = frozenset(("application/fhir+json", "application/json", "application/json+fhir", "text/json"))
+_FHIR_JSON: Final = frozenset(("application/fhir+json", "application/json", "application/json+fhir", "text/json"))
 _GZIP_OR_ZLIB: Final = 47
 _STEP: Final = 256 * 1024
 _SMALL: Final = 64 * 1024
@@ -46,7 +46,12 @@ class Reply:
         return None if self.status == 200 else _FAILURES.get(self.status, GapReason.SERVER_ERROR)
 
 
-async def exchange(pool: httpcore.AsyncConnectionPool, request: httpcore.Request, max_bytes: int) -> Reply:
+async def exchange(
+    pool: httpcore.AsyncConnectionPool,
+    request: httpcore.Request,
+    max_bytes: int,
+    media_types: Collection[str] = _FHIR_JSON,
+) -> Reply:
     """Send one request and read its answer. Raises FetchError; time is the caller's to limit.
 
     Nothing of what a server sends goes into an error.
@@ -54,7 +59,7 @@ async def exchange(pool: httpcore.AsyncConnectionPool, request: httpcore.Request
     try:
         response = await pool.handle_async_request(request)
         try:
-            return await _read(response, max_bytes)
+            return await _read(response, max_bytes, media_types)
         finally:
             await response.aclose()
     except ForbiddenAddressError:
@@ -65,7 +70,7 @@ async def exchange(pool: httpcore.AsyncConnectionPool, request: httpcore.Request
         raise FetchError(GapReason.SERVER_ERROR) from None
 
 
-async def _read(response: httpcore.Response, max_bytes: int) -> Reply:
+async def _read(response: httpcore.Response, max_bytes: int, media_types: Collection[str]) -> Reply:
     headers = {name.lower(): value.decode("latin-1") for name, value in response.headers}
     reply = Reply(response.status, b"", headers.get(b"location"), headers.get(b"retry-after"))
     announced = headers.get(b"content-length", "")
@@ -75,7 +80,7 @@ async def _read(response: httpcore.Response, max_bytes: int) -> Reply:
             await _join(response.aiter_stream(), _SMALL)
         return reply
     media_type = headers.get(b"content-type", "").partition(";")[0].strip().lower()
-    if media_type not in _JSON:
+    if media_type not in media_types:
         raise FetchError(GapReason.UNREADABLE)
     encoding = headers.get(b"content-encoding", "identity").strip().lower()
     if encoding not in ("identity", "gzip", "x-gzip", "deflate"):
