@@ -78,8 +78,7 @@ class KeySets:
             if self._age(address) >= self._periods.fresh and self._may_ask(address.failed_at):
                 self._start(url, address)
             return known.keys[kid]
-        asked_before = max(address.failed_at, address.missed_at) if known else address.failed_at
-        if address.fetch is None and not self._may_ask(asked_before):
+        if not self._may_ask(max(address.failed_at, address.missed_at)):
             raise UnauthorizedError(reason=RefusalReason.UNKNOWN_KEY if known else RefusalReason.KEYS_UNAVAILABLE)
         await asyncio.wait([self._start(url, address)], timeout=self._periods.wait)
         known = self._usable(address)

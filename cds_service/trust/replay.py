@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import heapq
+import logging
 import time
 from collections import defaultdict
 from collections.abc import Callable
@@ -22,6 +23,7 @@ from cds_service.errors import LedgerError, OverloadedError
 _MOST_PER_CLIENT: Final = 200_000
 _PATIENCE: Final = 0.25
 _PAUSE: Final = 1.0
+_LOG = logging.getLogger("cds_service.tokens")
 
 
 class ReplayStore(Protocol):
@@ -125,8 +127,15 @@ class SharedOrLocal:
             async with asyncio.timeout(self._patience):
                 is_new = await self._shared.remember(client, jti, until)
         except (LedgerError, TimeoutError):
-            self._is_shared = False
             self._ask_at = self._clock() + self._pause
+            self._note(is_shared=False)
             return True
-        self._is_shared = True
+        self._note(is_shared=True)
         return is_new
+
+    def _note(self, *, is_shared: bool) -> None:
+        if self._is_shared and not is_shared:
+            _LOG.warning("which tokens were used is not shared: the database cannot be had in time")
+        if is_shared and not self._is_shared:
+            _LOG.warning("which tokens were used is shared again")
+        self._is_shared = is_shared

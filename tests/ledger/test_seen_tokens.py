@@ -120,8 +120,8 @@ def test_a_token_is_noted_even_when_nobody_waits_for_the_answer(store, process):
 # ---- while it cannot be had
 
 
-def both(seen):
-    return SharedOrLocal(seen, MemoryReplayStore(clock=lambda: NOON), pause=0.0)
+def both(seen, patience=5.0):
+    return SharedOrLocal(seen, MemoryReplayStore(clock=lambda: NOON), patience, pause=0.0)
 
 
 @pytest.mark.usefixtures("impatient")
@@ -152,7 +152,7 @@ def test_a_database_that_is_down_is_an_error_of_the_ledger_that_names_no_token(s
 
 
 def test_a_postgresql_that_answers_nothing_holds_up_nobody(postgresql_store, process):
-    here = both(process(postgresql_store))
+    here = both(process(postgresql_store), patience=0.25)
     assert remember(here, "before")
     with postgresql_store.server.frozen():
         assert remember(here, "during")

@@ -48,6 +48,11 @@ class BadToken:
     make: Callable[[TokenMaker], list[bytes]]
     reason: RefusalReason
 
+    @property
+    def travels(self) -> bool:
+        """Whether HTTP brings it to a service at all: neither a line break nor what is larger than servers read."""
+        return self.name not in ("a line break", "a header that is far too long")
+
 
 def _parts(maker, **options):
     return maker.token(**options).split(".")
@@ -90,6 +95,11 @@ def _longer_by_one_byte(maker):
 def _with_loose_bits(maker):
     parts = maker.token(header=_longer_by_one_byte(maker)).split(".")
     return bearer(".".join([_not_canonical(parts[0]), *parts[1:]]))
+
+
+def _with_loose_bits_in_the_signature(maker):
+    parts = maker.token(key="rsa").split(".")
+    return bearer(".".join([*parts[:2], _not_canonical(parts[2])]))
 
 
 def _of(header=None, claims=None):
@@ -245,6 +255,8 @@ BAD_TOKENS = [
         ("the alphabet of plain base64", _with_part(2, lambda part: "+/" + part[2:]), R.MALFORMED),
         ("a length that no bytes have", _with_part(1, "AAAAA"), R.MALFORMED),
         ("loose bits in the last character", _with_loose_bits, R.MALFORMED),
+        ("loose bits in the signature", _with_loose_bits_in_the_signature, R.MALFORMED),
+        ("a signature of a length that no bytes have", _with_part(2, "AAAAA"), R.MALFORMED),
         ("a line break", _with_part(2, lambda part: part + "\n"), R.MALFORMED),
         ("a letter that is not ASCII", _with_part(2, lambda part: "é" + part[1:]), R.MALFORMED),
         ("a header that is no JSON", _of(header=b"header"), R.MALFORMED),

@@ -20,7 +20,7 @@ from tests.fhir_client.test_tls import HERE, Authority
 from tests.fhir_client.world import Script, gzipped, reply
 from tests.trust.token_maker import ALGORITHM, jwk, key_set, published
 
-PERIODS = Periods(fresh=600, usable=86_400, cool_down=15, fetch=0.3, wait=0.15)
+PERIODS = Periods(fresh=600, usable=86_400, cool_down=15, fetch=0.6, wait=5.0)
 JSON = "application/json"
 OLD, NEW = key_set("es384"), key_set("es384", "rotated-away")
 UNKNOWN, UNAVAILABLE = RefusalReason.UNKNOWN_KEY, RefusalReason.KEYS_UNAVAILABLE
@@ -33,11 +33,11 @@ def served(document=None, status=200, **headers):
 class Fetched:
     """The keys at one address of a server that answers by a script; the time passes when a test says so."""
 
-    def __init__(self, script, documents):
+    def __init__(self, script, documents, periods):
         self.script = script
         self.time = 1_000.0
         self.url = f"{script.base}/jwks.json"
-        self.sets = KeySets(documents, PERIODS, lambda: self.time)
+        self.sets = KeySets(documents, periods, lambda: self.time)
 
     async def found(self, kid):
         """The reason why a key is not found; None if it is."""
@@ -58,9 +58,9 @@ class Fetched:
 
 
 @contextlib.asynccontextmanager
-async def fetched(*answers, rules=OPEN_MODE, ssl=None, ca_file=None):
+async def fetched(*answers, rules=OPEN_MODE, ssl=None, ca_file=None, periods=PERIODS):
     async with Script(*answers, ssl=ssl) as script:
-        here = Fetched(script, Documents(lambda _: rules, ca_file=ca_file))
+        here = Fetched(script, Documents(lambda _: rules, ca_file=ca_file), periods)
         yield here
         await here.sets.close()
 
@@ -293,12 +293,16 @@ async def test_a_server_that_is_not_there_is_not_asked_again_at_once():
 
 @in_a_loop
 async def test_a_slow_server_keeps_nobody_waiting_and_its_keys_serve_the_next():
+    is_time = asyncio.Event()
+
     async def late(_):
-        await asyncio.sleep(PERIODS.wait + 0.05)
+        await is_time.wait()
         return served(OLD)
 
-    async with fetched(late) as here:
+    async with fetched(late, periods=Periods(fetch=30, wait=0.05)) as here:
         assert await here.found("es384") is UNAVAILABLE
+        assert await here.found("es384") is UNAVAILABLE
+        is_time.set()
         await here.settled()
         assert await here.found("es384") is None
         assert here.asked == 1
@@ -324,6 +328,16 @@ async def test_a_server_that_sends_byte_by_byte_is_given_up():
         with pytest.raises(FetchError, match="late"):
             await Documents(lambda _: OPEN_MODE).get(url, 0.1, 10_000)
         await is_over.wait()
+
+
+@in_a_loop
+async def test_an_address_that_goes_on_failing_is_told_of_once(caplog):
+    async with fetched(served(None, 500)) as here:
+        for _ in range(3):
+            assert await here.found("es384") is UNAVAILABLE
+            here.time += PERIODS.cool_down
+        assert here.asked == 3
+    assert len([record for record in caplog.records if record.name == "cds_service.keys"]) == 1
 
 
 @in_a_loop
@@ -391,6 +405,14 @@ def test_no_other_scheme_is_used_and_plain_http_on_this_machine_only(url):
     everything = AddressRules((ipaddress.ip_network("0.0.0.0/0"),))
     with pytest.raises(FetchError):
         asyncio.run(Documents(lambda _: everything).get(url, 0.3, 10_000))
+
+
+@in_a_loop
+async def test_no_password_is_sent_along():
+    async with Script(served(OLD)) as script:
+        with pytest.raises(FetchError, match="unsafe"):
+            await Documents(lambda _: OPEN_MODE).get(script.base.replace("//", "//user:password@"), 0.3, 10_000)
+        assert script.connections == 0
 
 
 @pytest.mark.parametrize(

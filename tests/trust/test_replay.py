@@ -168,6 +168,16 @@ def test_a_shared_memory_that_is_away_is_asked_again_after_a_pause_only(process,
     assert shared.asked == 2
 
 
+def test_the_log_says_once_that_it_is_away_and_once_that_it_is_back(process, shared, ticks, caplog):
+    one = process()
+    for fault in (None, "fails", "fails", "hangs", None, None):
+        shared.fault = fault
+        remember(one, f"token at {ticks.now}")
+        ticks.now += 1
+    said = [record.getMessage() for record in caplog.records if record.name == "cds_service.tokens"]
+    assert ["not shared" in line for line in said] == [True, False]
+
+
 def test_nobody_waits_long_for_a_shared_memory_that_hangs(process, shared):
     shared.fault = "hangs"
     one, begun = process(), time.monotonic()

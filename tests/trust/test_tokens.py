@@ -319,6 +319,7 @@ def test_an_audience_that_was_agreed_is_as_good_as_the_endpoint(world, maker):
         {"iat": 0, "exp": 3600},
         {"iat": -359, "exp": -59},
         {"iat": -3600, "exp": 0},
+        {"iat": -3659, "exp": -59},
         {"iat": 60, "exp": 300},
         {"iat": 0, "exp": 300, "nbf": 60},
         {"iat": 0, "exp": 300, "nbf": -10_000},
