@@ -66,8 +66,11 @@ def about(patient):
 # ---- who calls
 
 
+@pytest.mark.norm("JWT-1", "JWT-21")
 @pytest.mark.parametrize("bad", BAD_TOKENS, ids=lambda bad: bad.name)
-def test_a_bad_token_is_refused_for_its_own_reason_and_no_other(secured, bad):
+def test_a_bad_token_is_refused_for_its_own_reason_and_no_other(secured, bad, caplog):
+    caplog.set_level("DEBUG")
+
     def send(headers):
         assert secured.send(headers, VIEW, FOOT_DROP).status_code == 200
 
@@ -78,6 +81,8 @@ def test_a_bad_token_is_refused_for_its_own_reason_and_no_other(secured, bad):
     assert [issue["diagnostics"] for issue in answer.json()["issue"]] == ["unauthorized"]
     changed = {reason for reason, count in refusals(secured).items() if count != before[reason]}
     assert changed == {bad.reason}
+    parts = [part for header in headers for part in header.decode("latin-1").split(".") if len(part) > 20]
+    assert not [part for part in parts if part in caplog.text or part in answer.text]
 
 
 @pytest.mark.parametrize("issuer", [MAIN, EVERY, PINNED])
@@ -85,6 +90,7 @@ def test_a_good_token_is_let_in(secured, issuer):
     assert codes(secured.fire(FOOT_DROP, issuer))
 
 
+@pytest.mark.norm("JWT-2", "DIS-15")
 def test_discovery_and_feedback_need_a_token_of_their_own(secured):
     feedback = f"{VIEW}/feedback"
     card = secured.fire(about("pat-feedback"), MAIN).json()["cards"][0]["uuid"]
