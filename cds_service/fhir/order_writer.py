@@ -93,16 +93,15 @@ class OrderWriter:
         A reason that cannot be referred to is left out; without any, the reason codings stand in. Raises ValueError
         for an orderable that is neither a service nor a device, and for a requester who may not order.
         """
+        if orderable.resource not in _RESOURCES:
+            raise ValueError(f"{orderable.name}: suggestions order services and devices only")
         resource = self._form(orderable)
         side = order.side if orderable.sided else Side.UNSPECIFIED
         common = _common(orderable, self._codings(orderable), order, side)
         if resource == "DeviceRequest":
             return DeviceRequestDraft(**common, parameters=self._parameters(side)).resource()
-        if resource == "ServiceRequest":
-            category = Concept((orderable.category,)) if orderable.category else None
-            sites = self._sites(orderable, side)
-            return ServiceRequestDraft(**common, category=category, body_sites=sites).resource()
-        raise ValueError(f"{orderable.name}: suggestions order services and devices only")
+        category = Concept((orderable.category,)) if orderable.category else None
+        return ServiceRequestDraft(**common, category=category, body_sites=self._sites(orderable, side)).resource()
 
     def _parameters(self, side: Side) -> tuple[Parameter, ...]:
         if not side:
