@@ -6,9 +6,10 @@ import asyncio
 import datetime as dt
 import logging
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager, suppress
+from functools import partial
 from urllib.parse import urlsplit
 
 from fastapi import FastAPI
@@ -19,9 +20,12 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from cds_service import __version__
+from cds_service.api.body import BodyLimits
 from cds_service.api.calls import OPEN_CLIENT, CallHandler
 from cds_service.api.discovery import discovery_of
 from cds_service.api.errors import on_http_error, on_ledger_error
+from cds_service.api.exchanges import ExchangeLog
+from cds_service.api.limits import CallLimits, ClientLimits
 from cds_service.api.metrics import CONTENT_TYPE, Metrics
 from cds_service.api.middleware import OpenModeGuard, SafeHeaders
 from cds_service.api.openapi import openapi_of
@@ -35,11 +39,13 @@ from cds_service.fhir.client.fhir_client import FHIRClient
 from cds_service.fhir.client.network import OPEN_MODE, AddressRules
 from cds_service.fhir.order_writer import OrderWriter
 from cds_service.fhir.reader import RecordReader
+from cds_service.hooks.json_limits import JSONLimits
 from cds_service.knowledge.knowledge import Knowledge
 from cds_service.knowledge.loader import load_knowledge
 from cds_service.knowledge.pages.content import Exhibits
 from cds_service.ledger import Ledger, LedgerError, open_ledger, open_pseudonyms
 from cds_service.settings import Settings, is_loopback
+from cds_service.trust.audit import audited, open_audit, running
 from cds_service.trust.clients import read_clients
 from cds_service.trust.clients_file import ClientsFile
 from cds_service.web.insight.routes import insight_routes
@@ -80,14 +86,15 @@ def create_app(
         _LOG.warning("%s", said)
     if not settings.red_flags:
         _LOG.warning("red flags are switched off (CDS_RED_FLAGS)")
-    clients = ClientsFile(settings.clients_file, lambda path: read_clients(path, knowledge))
+    metrics = Metrics(knowledge, (OPEN_CLIENT,))
+    audit = open_audit(settings.audit_file, metrics.count_lost_audit)
+    clients = ClientsFile(settings.clients_file, audited(audit, clock, lambda path: read_clients(path, knowledge)))
     large_calls = ThreadPoolExecutor(_LARGE_CALLS_AT_ONCE, thread_name_prefix="large-call")
     fhir_client = FHIRClient(open_mode, large_calls, ca_file=settings.ca_file)
     decider, reader = make_decider(settings, knowledge, fhir_client)
     comments = _comments(settings)
     ledger = open_ledger(settings.database_url, settings.journal_file, settings.journal_limit, settings.ledger_period)
     hashes = open_pseudonyms(settings.database_url, settings.ledger_key_file)
-    metrics = Metrics(knowledge, (OPEN_CLIENT,))
     metrics.watch_ledger(
         waiting=lambda: ledger.journal.depth,
         set_aside=ledger.journal.count_set_aside,
@@ -103,24 +110,36 @@ def create_app(
         clock,
         settings.zone,
         deadline,
-        settings.max_body_bytes,
+        BodyLimits(settings.max_body_bytes, settings.body_seconds),
+        JSONLimits(settings.max_depth, settings.max_elements),
         large_calls,
         metrics,
         refuses_unkept=settings.when_journal_is_full == "refuse",
         comments=comments,
     )
 
+    exchanges = ExchangeLog(audit, knowledge.fingerprint, clock)
+    loaded = {"version": __version__, "mode": settings.mode, "knowledge": knowledge.fingerprint}
+    on_hangup = [clients.look_now]
     app = FastAPI(
         title="Foot drop CDS",
         version=__version__,
-        lifespan=_lifespan(ledger, fhir_client, large_calls, clients),
+        lifespan=_lifespan(
+            ledger,
+            fhir_client,
+            large_calls,
+            on_hangup,
+            lambda: running(audit, clock, {**loaded, "settings": settings.shown()}),
+        ),
         docs_url=None,
         redoc_url=None,
         openapi_url=None,  # its own description would know of no hook
         telemetry=_NO_TELEMETRY,
     )
     pages = Pages(knowledge, exhibits(knowledge) if exhibits else None)
-    _add_pages(app, knowledge, pages, ledger, clients, lambda: clock().astimezone(settings.zone).date())
+    app.state.on_hangup, app.state.on_refused = on_hangup, partial(exchanges.refused, "request")
+    health = {"ledger": lambda: ledger.health, "clients": lambda: clients.health, "audit": lambda: audit.health}
+    _add_pages(app, knowledge, pages, health, lambda: clock().astimezone(settings.zone).date())
     for path, answer in insight_routes(ledger.figures, knowledge):
         app.add_route(path, answer, methods=["GET"])
     app.add_route("/metrics", _exposition(metrics), methods=["GET"])
@@ -129,9 +148,23 @@ def create_app(
     app.add_exception_handler(HTTPException, on_http_error)
     app.add_exception_handler(LedgerError, on_ledger_error)
     proxy = TrustedProxy(settings.proxy_networks, settings.proxy_user_header)
-    app.add_middleware(PageAccess, is_local=is_loopback, token=settings.admin_token, proxy=proxy)
+    app.add_middleware(
+        PageAccess,
+        is_local=is_loopback,
+        token=settings.admin_token,
+        proxy=proxy,
+        refused=partial(exchanges.refused, "page"),
+    )
     # the last one added is the first to see a request
-    app.add_middleware(HookRoutes, calls=calls, discovery=discovery_of(knowledge, reader.queries), metrics=metrics)
+    app.add_middleware(
+        HookRoutes,
+        calls=calls,
+        discovery=discovery_of(knowledge, reader.queries),
+        metrics=metrics,
+        log=exchanges,
+        limits=CallLimits(settings.calls_at_once),
+        open_limits=ClientLimits(settings.calls_a_minute),
+    )
     app.add_middleware(
         CORSMiddleware,
         allow_origins=settings.origins,
@@ -142,8 +175,13 @@ def create_app(
         max_age=600,
     )
     if not settings.allow_open:
-        app.add_middleware(OpenModeGuard, is_local=is_loopback, may_forward=proxy.may_forward)
-    app.add_middleware(SafeHeaders)
+        app.add_middleware(
+            OpenModeGuard,
+            is_local=is_loopback,
+            may_forward=proxy.may_forward,
+            refused=app.state.on_refused,
+        )
+    app.add_middleware(SafeHeaders, hsts_seconds=settings.hsts)
     return app
 
 
@@ -164,16 +202,25 @@ def open_mode(fhir_server: str) -> AddressRules | None:
 
 
 def _lifespan(
-    ledger: Ledger, fhir_client: FHIRClient, large_calls: Executor, clients: ClientsFile
+    ledger: Ledger,
+    fhir_client: FHIRClient,
+    large_calls: Executor,
+    on_hangup: Sequence[Callable[[], None]],
+    audit: Callable[[], AbstractContextManager[None]],
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    def hang_up() -> None:
+        for look in on_hangup:
+            look()
+
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         with suppress(AttributeError, NotImplementedError, RuntimeError, ValueError):  # no SIGHUP here, or a thread
-            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, clients.look_now)
-        yield
-        await fhir_client.close()
-        large_calls.shutdown()
-        ledger.close()
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hang_up)
+        with audit():
+            yield
+            await fhir_client.close()
+            large_calls.shutdown()
+            ledger.close()
 
     return lifespan
 
@@ -189,8 +236,7 @@ def _add_pages(
     app: FastAPI,
     knowledge: Knowledge,
     pages: Pages,
-    ledger: Ledger,
-    clients: ClientsFile,
+    health: Mapping[str, Callable[[], object]],
     today: Callable[[], dt.date],
 ) -> None:
     """What is no hook: pages for people, and health for whoever runs the service."""
@@ -200,7 +246,7 @@ def _add_pages(
         return JSONResponse({"status": "live"})
 
     async def ready(_: Request) -> Response:
-        parts = {"knowledge": knowledge.fingerprint, "ledger": ledger.health, "clients": clients.health}
+        parts = {"knowledge": knowledge.fingerprint} | {name: ask() for name, ask in health.items()}
         return JSONResponse({"status": "ready", **parts})
 
     async def start(_: Request) -> Response:

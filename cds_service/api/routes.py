@@ -7,13 +7,13 @@ safety headers, and reaches no server log with a message in it.
 
 from __future__ import annotations
 
-import logging
-
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from cds_service.api.calls import OPEN_CLIENT, CallHandler
 from cds_service.api.errors import fault, refuse
+from cds_service.api.exchanges import UNKNOWN, Endpoint, Exchange, ExchangeLog
+from cds_service.api.limits import CallLimits, ClientLimits
 from cds_service.api.metrics import Metrics
 from cds_service.api.middleware import App, Receive, Scope, Send
 from cds_service.decision.decide import new_call_id
@@ -22,58 +22,78 @@ from cds_service.errors import MethodNotAllowedError, RequestError
 _ROOT = "cds-services"
 _FEEDBACK = "feedback"
 _READ, _WRITE = ("GET", "HEAD"), ("POST",)
-_LOG = logging.getLogger("cds_service")
+_ENDPOINTS: tuple[Endpoint, ...] = ("discovery", "call", "feedback")
 
 
 class HookRoutes:
     """``/cds-services``, ``/cds-services/{id}`` and ``/cds-services/{id}/feedback``; slashes too many are forgiven."""
 
-    def __init__(self, app: App, calls: CallHandler, discovery: bytes, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        app: App,
+        calls: CallHandler,
+        discovery: bytes,
+        metrics: Metrics,
+        log: ExchangeLog,
+        limits: CallLimits,
+        open_limits: ClientLimits,
+    ) -> None:
         """``discovery`` is the answer of the discovery endpoint; ``app`` has all other paths."""
         self.app = app
         self.calls = calls
         self.metrics = metrics
         self.discovery = discovery
+        self.log = log
+        self.limits = limits
+        self.open_limits = open_limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request of the standard, or pass it on. Every exception ends here."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        call_id, path = new_call_id(), _path_of(scope)
+        path = _path_of(scope)
+        exchange = Exchange(new_call_id(), _ENDPOINTS[len(path) - 1] if path else "page", OPEN_CLIENT)
+        response: Response | None = None
         try:
             if path is None:
                 await self.app(scope, receive, send)
                 return
-            response = await self._answer(Request(scope, receive), path, call_id)
+            response = await self._answer(Request(scope, receive), path, exchange)
         except ClientDisconnect:
-            _LOG.info("call %s: the client left before its request was complete", call_id)
-            self._count_refusal(path, None)
-            return
+            exchange.reason = "client-left"
         except RequestError as error:
+            exchange.refuse(error)
             response = refuse(error)
         except Exception as error:  # noqa: BLE001  # the outermost edge
-            response = fault(error, call_id)
-        if response.status_code >= 400:
-            self._count_refusal(path, response.status_code)
-        await response(scope, receive, send)
+            exchange.reason = "fault"
+            response = fault(error, exchange.call_id)
+        self._close(exchange, response)
+        if response is not None:
+            await response(scope, receive, send)
 
-    async def _answer(self, request: Request, path: list[str], call_id: str) -> Response:
+    async def _answer(self, request: Request, path: list[str], exchange: Exchange) -> Response:
+        if len(path) > 1:
+            exchange.service = path[1] if self.calls.has(path[1]) else UNKNOWN
         allowed = _READ if len(path) == 1 else _WRITE
         if request.method not in allowed:
             return _other_method(request, allowed)
         if len(path) == 1:  # GET /cds-services (DIS-1)
             return Response(self.discovery, media_type="application/json")
-        if len(path) == 2:
-            return await self.calls.call(request, path[1], call_id)
-        return await self.calls.feedback(request, path[1], call_id)
+        with self.limits.admit(exchange.client, self.open_limits):
+            if len(path) == 2:
+                return await self.calls.call(request, path[1], exchange)
+            return await self.calls.feedback(request, path[1], exchange)
 
-    def _count_refusal(self, path: list[str] | None, status: int | None) -> None:
-        """Count a hook call or a feedback call that was not answered as asked; None where the client left."""
-        if path and len(path) == 2:
-            self.metrics.count_refusal(OPEN_CLIENT, path[1], status)
-        elif path and len(path) == 3:
-            self.metrics.count_refused_feedback(OPEN_CLIENT, status)
+    def _close(self, exchange: Exchange, response: Response | None) -> None:
+        """Count what was not answered as asked, and tell the log and the audit what came of the exchange."""
+        exchange.status = response.status_code if response else None
+        if exchange.status is None or exchange.status >= 400:
+            if exchange.endpoint == "call":
+                self.metrics.count_refusal(exchange.client, exchange.service, exchange.status)
+            elif exchange.endpoint == "feedback":
+                self.metrics.count_refused_feedback(exchange.client, exchange.status)
+        self.log.close(exchange)
 
 
 def _path_of(scope: Scope) -> list[str] | None:
@@ -83,7 +103,7 @@ def _path_of(scope: Scope) -> list[str] | None:
 
 
 def _other_method(request: Request, allowed: tuple[str, ...]) -> Response:
-    """OPTIONS is told what the path allows, anything else is refused."""
+    """OPTIONS is told what the path allows; raises MethodNotAllowedError for anything else."""
     if request.method == "OPTIONS":
         return Response(status_code=204, headers={"allow": ", ".join([*allowed, "OPTIONS"])})
-    return refuse(MethodNotAllowedError(allowed))
+    raise MethodNotAllowedError(allowed)
