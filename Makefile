@@ -43,6 +43,10 @@ check: $(VENV)/dev.stamp ## what CI runs: format, lint, types, arrows, knowledge
 	@echo "== knowledge" && $(BIN)/cds-service check
 	@echo "== tests" && $(BIN)/python -m pytest -q $(ARGS)
 
+.PHONY: audit
+audit: $(BIN)/python ## known faults in what is pinned, and secrets in what git knows
+	@$(BIN)/python .ci/audit.py $(ARGS)
+
 .PHONY: soak
 soak: $(VENV)/dev.stamp ## the long tests
 	@$(BIN)/python -m pytest -q -m soak $(ARGS)

@@ -82,7 +82,7 @@ class AgreementMaker:
             services=services,
             fhir_servers=None if is_open else frozenset(entry.fhir_servers),
             origins=None if is_open else frozenset(entry.cors_origins),
-            calls_a_minute=entry.calls_a_minute,
+            calls_a_minute=entry.calls_a_minute or (self.settings.calls_a_minute if is_open else 0),
             calls_at_once=entry.calls_at_once,
         )
 

@@ -6,9 +6,10 @@ import asyncio
 import datetime as dt
 import logging
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager, suppress
+from functools import partial
 
 from fastapi import FastAPI
 from fastapi.telemetry import TelemetryConfig
@@ -18,23 +19,29 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from cds_service import __version__
 from cds_service.agreements import AgreementMaker, open_mode
+from cds_service.api.body import BodyLimits
 from cds_service.api.calls import CallHandler
 from cds_service.api.door import Door
 from cds_service.api.errors import on_http_error, on_ledger_error
+from cds_service.api.exchanges import ExchangeLog
+from cds_service.api.limits import CallLimits
 from cds_service.api.metrics import CONTENT_TYPE, Metrics
 from cds_service.api.middleware import CORS, OpenModeGuard, SafeHeaders
 from cds_service.api.openapi import openapi_of
 from cds_service.api.page_access import PageAccess, TrustedProxy
 from cds_service.api.routes import HookRoutes
+from cds_service.decision.audit import AuditLog
 from cds_service.decision.ports import Comments
 from cds_service.decision.quieting import Quieting
 from cds_service.fhir.client.fhir_client import FHIRClient
+from cds_service.hooks.json_limits import JSONLimits
 from cds_service.knowledge.knowledge import Knowledge
 from cds_service.knowledge.loader import load_knowledge
 from cds_service.knowledge.pages.content import Exhibits
 from cds_service.ledger import Ledger, LedgerError, open_ledger, open_pseudonyms
 from cds_service.registry import Registry, Tokens
 from cds_service.settings import Settings, is_loopback
+from cds_service.trust.audit import audited, open_audit, running
 from cds_service.web.insight.routes import insight_routes
 from cds_service.web.pages import CONTENT_SECURITY_POLICY, Pages, start_page
 
@@ -62,10 +69,12 @@ def create_app(
         _LOG.warning("%s", said)
     if not settings.red_flags:
         _LOG.warning("red flags are switched off (CDS_RED_FLAGS)")
+    metrics = Metrics(knowledge)
+    audit = open_audit(settings.audit_file, metrics.count_lost_audit)
     large_calls = ThreadPoolExecutor(_LARGE_CALLS_AT_ONCE, thread_name_prefix="large-call")
     fhir_client = FHIRClient(open_mode, large_calls, ca_file=settings.ca_file)
-    metrics = Metrics(knowledge)
-    registry = Registry(settings, AgreementMaker(settings, knowledge, fhir_client), metrics)
+    maker = AgreementMaker(settings, knowledge, fhir_client)
+    registry = Registry(settings, maker, metrics, partial(audited, audit, clock))
     comments = _comments(settings)
     ledger = open_ledger(settings.database_url, settings.journal_file, settings.journal_limit, settings.ledger_period)
     hashes = open_pseudonyms(settings.database_url, settings.ledger_key_file)
@@ -82,7 +91,8 @@ def create_app(
         clock,
         settings.zone,
         deadline,
-        settings.max_body_bytes,
+        BodyLimits(settings.max_body_bytes, settings.body_seconds),
+        JSONLimits(settings.max_depth, settings.max_elements),
         large_calls,
         metrics,
         refuses_unkept=settings.when_journal_is_full == "refuse",
@@ -91,10 +101,20 @@ def create_app(
 
     tokens = None if registry.is_open else Tokens(registry, settings, ledger, clock)
     door = Door(registry, settings.base_url, clock, tokens.authenticator if tokens else None)
+    exchanges = ExchangeLog(audit, knowledge.fingerprint, clock)
+    loaded = {"version": __version__, "mode": registry.mode, "knowledge": knowledge.fingerprint}
+    on_hangup = [registry.look_now]
     app = FastAPI(
         title="Foot drop CDS",
         version=__version__,
-        lifespan=_lifespan(ledger, fhir_client, large_calls, registry, tokens),
+        lifespan=_lifespan(
+            ledger,
+            fhir_client,
+            large_calls,
+            on_hangup,
+            lambda: running(audit, clock, {**loaded, "settings": settings.shown()}),
+            tokens,
+        ),
         docs_url=None,
         redoc_url=None,
         openapi_url=None,  # its own description would know of no hook
@@ -102,13 +122,10 @@ def create_app(
     )
     app.state.metrics = metrics
     pages = Pages(knowledge, exhibits(knowledge) if exhibits else None)
-    _add_pages(
-        app,
-        knowledge,
-        pages,
-        _health(knowledge, ledger, registry, tokens),
-        lambda: clock().astimezone(settings.zone).date(),
-    )
+    app.state.on_hangup, app.state.on_refused = on_hangup, partial(exchanges.refused, "request")
+    app.state.mode = registry.mode
+    health = _health(ledger, registry, audit, tokens)
+    _add_pages(app, knowledge, pages, health, lambda: clock().astimezone(settings.zone).date())
     for path, answer in insight_routes(ledger.figures, knowledge):
         app.add_route(path, answer, methods=["GET"])
     app.add_route("/metrics", _exposition(metrics), methods=["GET"])
@@ -118,10 +135,22 @@ def create_app(
     app.add_exception_handler(LedgerError, on_ledger_error)
     proxy = TrustedProxy(settings.proxy_networks, settings.proxy_user_header)
     is_open = registry.is_open
-    is_local = is_loopback if is_open else _nobody  # else a proxy in front, perhaps on loopback, would be let in
-    app.add_middleware(PageAccess, is_local=is_local, token=settings.admin_token, proxy=proxy)
+    app.add_middleware(
+        PageAccess,
+        is_local=is_loopback if is_open else _nobody,  # else a proxy in front, perhaps on loopback, would be let in
+        token=settings.admin_token,
+        proxy=proxy,
+        refused=partial(exchanges.refused, "page"),
+    )
     # the last one added is the first to see a request
-    app.add_middleware(HookRoutes, door=door, calls=calls, metrics=metrics)
+    app.add_middleware(
+        HookRoutes,
+        door=door,
+        calls=calls,
+        metrics=metrics,
+        log=exchanges,
+        limits=CallLimits(settings.calls_at_once),
+    )
     app.add_middleware(
         CORS,
         is_allowed=None if is_open else registry.lists,
@@ -133,8 +162,13 @@ def create_app(
         max_age=600,
     )
     if is_open and not settings.allow_open:
-        app.add_middleware(OpenModeGuard, is_local=is_loopback, may_forward=proxy.may_forward)
-    app.add_middleware(SafeHeaders)
+        app.add_middleware(
+            OpenModeGuard,
+            is_local=is_loopback,
+            may_forward=proxy.may_forward,
+            refused=app.state.on_refused,
+        )
+    app.add_middleware(SafeHeaders, hsts_seconds=settings.hsts)
     return app
 
 
@@ -154,18 +188,28 @@ def _comments(settings: Settings) -> Comments | None:
 
 
 def _lifespan(
-    ledger: Ledger, fhir_client: FHIRClient, large_calls: Executor, registry: Registry, tokens: Tokens | None
+    ledger: Ledger,
+    fhir_client: FHIRClient,
+    large_calls: Executor,
+    on_hangup: Sequence[Callable[[], None]],
+    audit: Callable[[], AbstractContextManager[None]],
+    tokens: Tokens | None,
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    def hang_up() -> None:
+        for look in on_hangup:
+            look()
+
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         with suppress(AttributeError, NotImplementedError, RuntimeError, ValueError):  # no SIGHUP here, or a thread
-            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, registry.look_now)
-        yield
-        await fhir_client.close()
-        if tokens:
-            await tokens.close()
-        large_calls.shutdown()
-        ledger.close()
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hang_up)
+        with audit():
+            yield
+            await fhir_client.close()
+            if tokens:
+                await tokens.close()
+            large_calls.shutdown()
+            ledger.close()
 
     return lifespan
 
@@ -178,23 +222,22 @@ def _exposition(metrics: Metrics) -> Callable[[Request], Response]:
 
 
 def _health(
-    knowledge: Knowledge, ledger: Ledger, registry: Registry, tokens: Tokens | None
-) -> Callable[[], dict[str, object]]:
+    ledger: Ledger, registry: Registry, audit: AuditLog, tokens: Tokens | None
+) -> Mapping[str, Callable[[], object]]:
     """How the parts are, for whoever runs the service."""
-
-    def parts() -> dict[str, object]:
-        found: dict[str, object] = {"knowledge": knowledge.fingerprint, "ledger": ledger.health}
-        found["clients"] = registry.health
-        return found | ({"tokens": tokens.health} if tokens else {})
-
-    return parts
+    parts: dict[str, Callable[[], object]] = {
+        "ledger": lambda: ledger.health,
+        "clients": lambda: registry.health,
+        "audit": lambda: audit.health,
+    }
+    return parts | ({"tokens": lambda: tokens.health} if tokens else {})
 
 
 def _add_pages(
     app: FastAPI,
     knowledge: Knowledge,
     pages: Pages,
-    health: Callable[[], dict[str, object]],
+    health: Mapping[str, Callable[[], object]],
     today: Callable[[], dt.date],
 ) -> None:
     """What is no hook: pages for people, and health for whoever runs the service."""
@@ -204,7 +247,8 @@ def _add_pages(
         return JSONResponse({"status": "live"})
 
     async def ready(_: Request) -> Response:
-        return JSONResponse({"status": "ready", **health()})
+        parts = {"knowledge": knowledge.fingerprint} | {name: ask() for name, ask in health.items()}
+        return JSONResponse({"status": "ready", **parts})
 
     async def start(_: Request) -> Response:
         return HTMLResponse(start_page(knowledge), headers=page_headers)

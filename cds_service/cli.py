@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import datetime as dt
 import json
-import logging
 import os
 import sys
 from contextlib import closing
@@ -139,28 +138,16 @@ def _serve(_: argparse.Namespace, settings: Settings) -> int:
 
     from cds_service.app import create_app
     from cds_service.authoring.exhibits import CaseExhibits
+    from cds_service.log_lines import set_up_logging
+    from cds_service.serving import server_options
 
-    logging.basicConfig(
-        level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr
-    )
+    set_up_logging(settings.log_level, settings.log_format)
     app = create_app(settings, exhibits=partial(CaseExhibits, settings))
-    where = f"allowed on {settings.host}" if settings.allow_open else "loopback only"
     print(
-        f"Discovery:  {settings.base_url}/cds-services\n"
-        f"Mode:       open: no client is authenticated; {where}\n"
-        f"Knowledge:  {NOT_APPROVED}",
+        f"Discovery:  {settings.base_url}/cds-services\nMode:       {app.state.mode}\nKnowledge:  {NOT_APPROVED}",
         flush=True,
     )
-    uvicorn.run(
-        app,
-        host=settings.host,
-        port=settings.port,
-        log_level=settings.log_level,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=30,
-        proxy_headers=False,
-    )
+    uvicorn.run(app, **server_options(app, settings))
     return 0
 
 

@@ -11,6 +11,7 @@
     ├── ExportError                  the knowledge cannot be written as FHIR resources
     ├── FetchError                   a query to the client's FHIR server came to nothing
     └── RequestError                 this call is refused or cannot be answered
+        ├── NotHTTPError             what came is no HTTP request
         ├── NotJSONError             the body is not JSON (RFC 8259)
         ├── InvalidRequestError      a member is missing, empty or of the wrong type
         ├── WrongHookError           `hook` is not a hook of this service
@@ -18,10 +19,13 @@
         ├── UnknownServiceError      no service has this id
         ├── MethodNotAllowedError    this path answers other methods
         ├── UnsupportedMediaTypeError  the body is not declared as JSON
-        ├── TooLargeError            too many bytes or resources, or nested too deep
+        ├── TooLargeError            too many bytes, elements or resources, or nested too deep
+        ├── HeadersTooLargeError     too many headers, or too long
+        ├── TooSlowError             the request did not arrive within its time
         ├── UnauthorizedError        no client token, or a bad one: never says why
         ├── ForbiddenError           this client may not use this service or FHIR server
         ├── PreconditionError        needed patient data cannot be had
+        ├── TooManyCallsError        this client calls more often than agreed
         └── OverloadedError          too many calls at once: come back later
 
 Messages go over the wire and into logs, so they hold member names, prefetch keys and resource types,
@@ -30,9 +34,13 @@ never a value that somebody sent. The HTTP status of each error stands in one ta
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
-from pathlib import Path
+from pathlib import Path, PurePath
+from typing import Final
+
+_FRAMES: Final = 6
 
 
 class FootDropError(Exception):
@@ -98,9 +106,20 @@ class FetchError(FootDropError):
 
 
 class RequestError(FootDropError):
-    """This call is refused or cannot be answered; `member` names the culprit where there is one."""
+    """This call is refused or cannot be answered; `member` names the culprit where there is one.
+
+    `reason` is a code for the audit where it says more than the class does; the answer never says it.
+    """
 
     member: str | None = None
+    reason: str | None = None
+
+
+class NotHTTPError(RequestError):
+    """What came over the connection is no HTTP/1.1 request."""
+
+    def __init__(self) -> None:
+        super().__init__("this is no HTTP/1.1 request")
 
 
 class NotJSONError(RequestError):
@@ -177,6 +196,20 @@ class TooLargeError(RequestError):
         super().__init__(f"the body has too many {what}" + (f" (limit {limit})" if limit is not None else ""))
 
 
+class HeadersTooLargeError(RequestError):
+    """The headers of a request are more, or longer, than we read."""
+
+    def __init__(self) -> None:
+        super().__init__("the request has too many headers, or too long ones")
+
+
+class TooSlowError(RequestError):
+    """The head or the body of a request did not arrive within its time."""
+
+    def __init__(self, what: str, seconds: float) -> None:
+        super().__init__(f"the {what} of the request did not arrive within {seconds:g} s")
+
+
 class RefusalReason(StrEnum):
     """Why a client token was refused: for the audit log and the metrics, never for the one who sent it (JWT-21)."""
 
@@ -209,6 +242,8 @@ class RefusalReason(StrEnum):
 class UnauthorizedError(RequestError):
     """The client token is missing or bad. JWT-21 wants no detail, so the message has none."""
 
+    reason: RefusalReason
+
     def __init__(self, *, reason: RefusalReason = RefusalReason.NO_TOKEN, client: str = "") -> None:
         """``client`` is the id of a registered one, and only where the token's signature is its own."""
         self.reason = reason
@@ -234,9 +269,23 @@ class PreconditionError(RequestError):
         super().__init__(f"needed data could be had neither by prefetch nor by query: {named}")
 
 
+class TooManyCallsError(RequestError):
+    """This client calls more often, or more at once, than was agreed; `retry_after` is in seconds."""
+
+    def __init__(self, retry_after: int = 1) -> None:
+        self.retry_after = retry_after
+        super().__init__(f"this client sends too many calls, try again in {retry_after} s")
+
+
 class OverloadedError(RequestError):
     """Too many calls at once; `retry_after` is in seconds."""
 
     def __init__(self, retry_after: int = 1) -> None:
         self.retry_after = retry_after
         super().__init__(f"too many calls at once, try again in {retry_after} s")
+
+
+def place_of(error: BaseException) -> str:
+    """Where an error arose: the innermost lines of code that it came through, and nothing of what it says."""
+    frames = traceback.extract_tb(error.__traceback__)[-_FRAMES:]
+    return " < ".join(f"{PurePath(frame.filename).name}:{frame.lineno} {frame.name}" for frame in reversed(frames))

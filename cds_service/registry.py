@@ -22,19 +22,29 @@ from cds_service.trust.keys import KeySets
 from cds_service.trust.replay import MemoryReplayStore, SharedOrLocal
 from cds_service.trust.tokens import Issuer, TokenAuthenticator
 
+Reading = Callable[[Path], Registered]
+Told = Callable[[Reading], Reading]
+
 
 class Registry:
     """What the clients file says now, joined. The mode, open or with registered clients, is that of the start."""
 
-    def __init__(self, settings: Settings, maker: AgreementMaker, metrics: Metrics) -> None:
-        """Raises SettingsError where the file cannot be used, or where open mode would answer a whole network."""
+    def __init__(self, settings: Settings, maker: AgreementMaker, metrics: Metrics, told: Told) -> None:
+        """``told`` makes a reading of the file one that the audit hears of.
+
+        Raises SettingsError where the file cannot be used, or where open mode would answer a whole network.
+        """
         self._settings = settings
+        self._read_file = told(self._join)
         self._maker = maker
         self._metrics = metrics
         self._was_open: bool | None = None
         self._file = ClientsFile(settings.clients_file, self._read)
 
     def _read(self, path: Path | None) -> Registered:
+        return self._read_file(path) if path else self._join(None)
+
+    def _join(self, path: Path | None) -> Registered:
         made = self._maker.read(path)
         is_open = OPEN in made.agreements
         if is_open and not self._settings.is_on_this_machine_only:
@@ -49,6 +59,11 @@ class Registry:
     def is_open(self) -> bool:
         """Whether this is open mode."""
         return bool(self._was_open)
+
+    @property
+    def mode(self) -> str:
+        """Who may call, in words."""
+        return self._settings.mode if self.is_open else f"registered clients: {', '.join(self.current)}"
 
     @property
     def current(self) -> Mapping[str, Agreement]:

@@ -28,6 +28,7 @@ _PREFIX = "CDS_"
 _EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104  # compared with, not bound to
 _PACKAGED_CARDS = Path(__file__).parent / "cards"
 _HERE = Path(__file__).resolve().parent.parent
+_POSTGRESQL = re.compile(r"postgresql://(?:[^@/?#]*@)?(?P<where>[\w.:\[\],-]*/[\w.-]*)(?:\?.*)?")
 _SECRET = re.compile(r"[!-~]{32,}")
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _NO_USER = frozenset(("accept", "authorization", "connection", "cookie", "host", "user-agent"))
@@ -117,6 +118,23 @@ class Settings(BaseSettings):
     )
     max_body_bytes: int = Field(32 * 1024 * 1024, ge=1024, description="Largest request body.")
     max_resources: int = Field(50_000, ge=1, description="Most FHIR resources in one call.")
+    max_depth: int = Field(100, ge=10, le=500, description="Most levels of nesting in a request body.")
+    max_elements: int = Field(
+        1_000_000, ge=1000, description="Most JSON elements in a request body: members of objects and items of arrays."
+    )
+    body_seconds: float = Field(10, gt=0, le=600, description="Seconds in which a request body has to arrive.")
+    header_seconds: float = Field(
+        10, gt=0, le=600, description="Seconds in which the head of a request has to arrive, or the first byte of one."
+    )
+    max_header_bytes: int = Field(32 * 1024, ge=1024, description="Most bytes of a request's address and headers.")
+    max_headers: int = Field(100, ge=10, description="Most headers of a request.")
+    max_connections: int = Field(500, ge=1, description="Most connections at the same time, idle ones included.")
+    calls_at_once: int = Field(
+        64, ge=0, description="Most calls and reports that are answered at the same time, of all clients; 0: no limit."
+    )
+    calls_a_minute: int = Field(
+        0, ge=0, description="Most calls and reports a minute in open mode, a sixth of them at once; 0: no limit."
+    )
     deadline_ms: int = Field(
         2000, ge=50, description="Time of a whole call, in milliseconds: what is not fetched by then is unknown."
     )
@@ -135,7 +153,25 @@ class Settings(BaseSettings):
     orthoses_as: Literal["DeviceRequest", "ServiceRequest"] = Field(
         "DeviceRequest", description="The resource in which this site orders orthoses."
     )
+    tls_cert: Path | None = Field(
+        None,
+        description="PEM file with the certificate of the service and those that vouch for it: it then speaks HTTPS. "
+        "Needs CDS_TLS_KEY. Read again on SIGHUP.",
+    )
+    tls_key: Path | None = Field(None, description="PEM file with the key of CDS_TLS_CERT, without a password.")
+    hsts_seconds: int = Field(
+        31_536_000,
+        ge=0,
+        description="Seconds for which browsers shall come by HTTPS only; sent where CDS_PUBLIC_URL or CDS_TLS_CERT "
+        "says that it is HTTPS, and never for this machine's own names. 0: never.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="How much is logged.")
+    log_format: Literal["console", "json"] = Field(
+        "console", description="How the log is written: for people, or as lines of JSON."
+    )
+    audit_file: Path | None = Field(
+        None, description="File to which the audit is appended as lines of JSON; default: the log."
+    )
 
     @field_validator("ca_file")
     @classmethod
@@ -198,6 +234,14 @@ class Settings(BaseSettings):
         return value
 
     @model_validator(mode="after")
+    def _tls_is_whole(self) -> Settings:
+        if bool(self.tls_cert) != bool(self.tls_key):
+            raise ValueError("CDS_TLS_CERT and CDS_TLS_KEY belong together: a certificate and its key")
+        if self.tls_cert and self.tls_key:
+            tls_context(self.tls_cert, self.tls_key)
+        return self
+
+    @model_validator(mode="after")
     def _open_mode_is_safe(self) -> Settings:
         if self.clients_file is None and not self.is_on_this_machine_only:
             raise ValueError(OPEN_TO_ALL)
@@ -249,7 +293,27 @@ class Settings(BaseSettings):
     def base_url(self) -> str:
         """The URL under which clients reach the service, without a slash at its end."""
         host = "localhost" if self.host in _EVERYWHERE else f"[{self.host}]" if ":" in self.host else self.host
-        return (self.public_url or f"http://{host}:{self.port}").rstrip("/")
+        scheme = "https" if self.tls_cert else "http"
+        return (self.public_url or f"{scheme}://{host}:{self.port}").rstrip("/")
+
+    @property
+    def mode(self) -> str:
+        """Who may call, in words."""
+        where = f"allowed on {self.host}" if self.allow_open else "loopback only"
+        return f"open: no client is authenticated; {where}"
+
+    @property
+    def hsts(self) -> int:
+        """The seconds of HTTPS only that browsers are told; 0 where there is none, or only on this machine."""
+        address = urlsplit(self.base_url)
+        is_https = bool(self.tls_cert) or address.scheme == "https"
+        return self.hsts_seconds if is_https and not is_loopback(address.hostname or "") else 0
+
+    def shown(self) -> dict[str, object]:
+        """Every setting under its name, as the audit may keep it: files by their names, without user or password."""
+        shown = self.model_dump(mode="json")
+        shown["database_url"] = _without_secrets(self.database_url)
+        return {f"{_PREFIX}{name.upper()}": value for name, value in shown.items()}
 
     @property
     def origins(self) -> list[str]:
@@ -275,6 +339,33 @@ def _read_secret(file: Path) -> SecretStr:
     if not _SECRET.fullmatch(secret):
         raise ValueError("does not hold one secret of at least 32 characters, on one line and without spaces")
     return SecretStr(secret)
+
+
+def tls_context(certificate: Path, key: Path) -> ssl.SSLContext:
+    """What a server needs to speak TLS 1.2 and newer. Raises ValueError where the two files cannot be used."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    load_certificate(context, certificate, key)
+    return context
+
+
+def load_certificate(context: ssl.SSLContext, certificate: Path, key: Path) -> None:
+    """Take a certificate and its key, for the connections to come. Raises ValueError where they cannot be used."""
+    try:
+        context.load_cert_chain(certificate, key, password="")  # or OpenSSL would ask for one
+    except (OSError, ValueError) as error:
+        raise ValueError(
+            "CDS_TLS_CERT and CDS_TLS_KEY are not a certificate and its key, in PEM files that can be read, the key "
+            "without a password"
+        ) from error
+
+
+def _without_secrets(url: str) -> str:
+    """A database's URL without user, password and options; of one that is written in no usual way, the scheme alone."""
+    if url.startswith("sqlite:"):
+        return url
+    found = _POSTGRESQL.fullmatch(url)
+    return f"postgresql://{found['where']}" if found else "postgresql://…"
 
 
 def is_loopback(host: str) -> bool:

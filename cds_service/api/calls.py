@@ -16,7 +16,8 @@ from typing import NamedTuple, TypeVar
 from starlette.requests import Request
 from starlette.responses import Response
 
-from cds_service.api.body import read_body
+from cds_service.api.body import BodyLimits, read_body
+from cds_service.api.exchanges import Exchange
 from cds_service.api.metrics import Metrics
 from cds_service.decision.agreement import Agreement
 from cds_service.decision.decide import Decision, Judgement
@@ -24,7 +25,6 @@ from cds_service.decision.gathering import gather
 from cds_service.decision.ports import Comments, Ledger, PatientRecord
 from cds_service.decision.quieting import Quieting
 from cds_service.decision.records import (
-    CardState,
     DecisionRecord,
     FeedbackEntry,
     FeedbackReport,
@@ -37,13 +37,13 @@ from cds_service.errors import (
     ForbiddenError,
     LedgerError,
     OverloadedError,
-    RequestError,
     TooLargeError,
     UnknownServiceError,
     WrongHookError,
 )
 from cds_service.hooks.contexts import HookContext, parse_context
 from cds_service.hooks.feedback import Feedback, parse_feedback
+from cds_service.hooks.json_limits import JSONLimits
 from cds_service.hooks.request import CDSRequest, parse_request
 from cds_service.hooks.response import encode
 from cds_service.knowledge.knowledge import Knowledge
@@ -101,43 +101,47 @@ class CallHandler:
     clock: Clock
     zone: dt.tzinfo
     deadline: float
-    max_body_bytes: int
+    body_limits: BodyLimits
+    json_limits: JSONLimits
     large_calls: Executor
     metrics: Metrics
     refuses_unkept: bool = False
     comments: Comments | None = None
 
-    async def call(self, request: Request, service_id: str, call_id: str, party: Party) -> Response:
-        """``POST /cds-services/{id}`` (REQ-1)."""
-        started = time.perf_counter()
+    def has(self, service_id: str) -> bool:
+        """Whether there is a service with this id."""
+        return bool(self.knowledge.service(service_id))
+
+    async def call(self, request: Request, service_id: str, exchange: Exchange, party: Party) -> Response:
+        """``POST /cds-services/{id}`` (REQ-1). The exchange is told how it goes."""
         until = asyncio.get_running_loop().time() + self.deadline - min(_FOR_DECIDING, self.deadline / 4)
         self._check(service_id, party)
-        body = await read_body(request, self.max_body_bytes)
+        body = await read_body(request, self.body_limits)
+        exchange.time("receive", time.perf_counter() - exchange.started)
+        exchange.counts["bytes"] = len(body)
         at = self.clock()
-        try:
-            answered = await self._answer(body, service_id, party, at, until)
-        except RequestError as error:
-            _LOG.info("call %s %s refused: %s", call_id, service_id, type(error).__name__)
-            raise
-        await self._record(call_id, at, service_id, answered, party)
+        answered = await self._answer(body, service_id, party, at, until, exchange)
+        await self._record(exchange, at, service_id, answered, party)
         self.metrics.count_answer(party.client, service_id, answered.decision)
-        _log(call_id, service_id, answered.decision, (time.perf_counter() - started) * 1000)
         return Response(answered.body, headers={"cache-control": "no-store"}, media_type="application/json")
 
     def _check(self, service_id: str, party: Party) -> None:
         """Raises UnknownServiceError, and ForbiddenError for a service that this client may not use."""
-        if not self.knowledge.service(service_id):
+        if not self.has(service_id):
             raise UnknownServiceError
         if not party.agreement.may_use(service_id):
             raise ForbiddenError("service")
 
-    async def _answer(self, body: bytes, service_id: str, party: Party, at: dt.datetime, until: float) -> _Answered:
+    async def _answer(
+        self, body: bytes, service_id: str, party: Party, at: dt.datetime, until: float, exchange: Exchange
+    ) -> _Answered:
         now, client, agreement = Now.of(at, self.zone), party.client, party.agreement
         services = self.knowledge.service(service_id)
         started = time.perf_counter()
-        call, context, record = await self._run(len(body), lambda: _open(body, services, agreement, now, until))
+        call, context, record = await self._run(len(body), lambda: self._open(body, services, agreement, now, until))
         opened = time.perf_counter()
-        self.metrics.observe(service_id, "parse", opened - started)
+        self._observe(exchange, "parse", opened - started)
+        exchange.hook = call.hook
 
         def run(judge: Callable[[], Judgement]) -> Awaitable[Judgement]:
             return self._run(record.size, judge)
@@ -151,12 +155,29 @@ class CallHandler:
         encoded = encode(decision.response)
         fetching = record.seconds_fetching
         deciding = time.perf_counter() - opened - fetching - looking_up
-        self.metrics.observe(service_id, "decide", deciding)
+        self._observe(exchange, "decide", deciding)
         if judgement.standing:
-            self.metrics.observe(service_id, "look_up", looking_up)
+            self._observe(exchange, "look_up", looking_up)
+        if record.asked:
+            exchange.time("fetch", fetching)
+        exchange.outcome, exchange.cards, exchange.gaps = decision.outcome, decision.cards, decision.gaps
+        exchange.counts |= {"resources": judgement.situation.facts.reading.resources, "queries": len(record.asked)}
         whom = self.quieting.whom(client, context, judgement)
         timings = Timings((opened - started) * 1000, fetching * 1000, deciding * 1000)
         return _Answered(call.hook, call.hook_instance, decision, encoded, whom, timings)
+
+    def _open(
+        self, body: bytes, services: Sequence[ServiceEntry], agreement: Agreement, now: Now, until: float
+    ) -> tuple[CDSRequest, HookContext, PatientRecord]:
+        """What a body says. Raises RequestError, among it ForbiddenError for a FHIR server that is not the client's."""
+        self.json_limits.check(body)
+        call = parse_request(body)
+        if call.hook not in {service.hook for service in services}:
+            raise WrongHookError(service.hook for service in services)
+        if not agreement.may_name(call.fhir_server):
+            raise ForbiddenError("FHIR server")
+        context = parse_context(call.hook, call.context)
+        return call, context, agreement.records.open(call, context, now, until)
 
     async def _run(self, size: int, work: Callable[[], T]) -> T:
         """Do some work here, or beside the loop where a long record would hold up the other calls."""
@@ -164,10 +185,16 @@ class CallHandler:
             return await asyncio.get_running_loop().run_in_executor(self.large_calls, work)
         return work()
 
-    async def _record(self, call_id: str, at: dt.datetime, service_id: str, answered: _Answered, party: Party) -> None:
+    def _observe(self, exchange: Exchange, phase: str, seconds: float) -> None:
+        exchange.time(phase, seconds)
+        self.metrics.observe(exchange.service, phase, seconds)
+
+    async def _record(
+        self, exchange: Exchange, at: dt.datetime, service_id: str, answered: _Answered, party: Party
+    ) -> None:
         decision = answered.decision
         record = DecisionRecord(
-            call_id=call_id,
+            call_id=exchange.call_id,
             at=at,
             client=party.client,
             tenant=party.tenant,
@@ -185,28 +212,31 @@ class CallHandler:
         started = time.perf_counter()
         try:
             await self.ledger.record(record)
-            self.metrics.observe(service_id, "record", time.perf_counter() - started)
+            self._observe(exchange, "record", time.perf_counter() - started)
         except Exception as error:  # noqa: BLE001  # whatever it is, the setting says whether to advise without a record
-            _LOG.error("call %s is not in the ledger: %s", call_id, type(error).__name__)
+            _LOG.error("call %s is not in the ledger: %s", exchange.call_id, type(error).__name__)
             if self.refuses_unkept:
                 raise OverloadedError from None
             self.metrics.count_not_kept(party.client)
 
-    async def feedback(self, request: Request, service_id: str, call_id: str, party: Party) -> Response:
+    async def feedback(self, request: Request, service_id: str, exchange: Exchange, party: Party) -> Response:
         """``POST /cds-services/{id}/feedback`` (FBK-2). Idempotent; a card not known yet is told, not refused."""
         self._check(service_id, party)
-        reports = parse_feedback(await read_body(request, min(self.max_body_bytes, _LARGEST_FEEDBACK))).feedback
+        limits = self.body_limits._replace(most_bytes=min(self.body_limits.most_bytes, _LARGEST_FEEDBACK))
+        body = await read_body(request, limits)
+        self.json_limits.check(body)
+        reports = parse_feedback(body).feedback
         if len(reports) > _MOST_REPORTS:
             raise TooLargeError("feedback entries", _MOST_REPORTS)
         entries = [_entry(report, self._seal(report, party.client)) for report in reports if is_uuid(report.card)]
         try:
             kept = await self.ledger.record_feedback(party.client, service_id, entries, self.clock())
         except LedgerError as error:
-            _LOG.error("feedback %s is not in the ledger: %s", call_id, type(error).__name__)
+            _LOG.error("feedback %s is not in the ledger: %s", exchange.call_id, type(error).__name__)
             raise OverloadedError from None
         self.metrics.count_feedback(party.client, entries, len(reports) - len(entries))
         answer = {"feedback": [{"status": _status(report.card, kept)} for report in reports]}
-        _LOG.info("feedback %s %s: %d of %d entries kept", call_id, service_id, len(entries), len(reports))
+        exchange.counts |= {"bytes": len(body), "entries": len(reports), "kept": len(entries)}
         return Response(json.dumps(answer), headers={"cache-control": "no-store"}, media_type="application/json")
 
     def _seal(self, report: Feedback, client: str) -> SealedComment | None:
@@ -215,33 +245,6 @@ class CallHandler:
         if self.comments is None or comment is None:
             return None
         return self.comments.seal(client, report.card.lower(), report.outcome_timestamp, comment)
-
-
-def _open(
-    body: bytes, services: Sequence[ServiceEntry], agreement: Agreement, now: Now, until: float
-) -> tuple[CDSRequest, HookContext, PatientRecord]:
-    """What a body says. Raises RequestError, among it ForbiddenError for a FHIR server that is not the client's."""
-    call = parse_request(body)
-    if call.hook not in {service.hook for service in services}:
-        raise WrongHookError(service.hook for service in services)
-    if not agreement.may_name(call.fhir_server):
-        raise ForbiddenError("FHIR server")
-    context = parse_context(call.hook, call.context)
-    return call, context, agreement.records.open(call, context, now, until)
-
-
-def _log(call_id: str, service_id: str, decision: Decision, duration: float) -> None:
-    """The one line of a call: names of recommendations and needs, nothing of the patient."""
-    shown = _named(decision, "returned", "folded")
-    quiet, shadow = _named(decision, "snoozed"), _named(decision, "shadow")
-    unread = ", ".join(f"{gap.need} {gap.reason or gap.state}" for gap in decision.gaps) or "nothing"
-    text = "call %s %s: %s, %s, quiet: %s, in shadow: %s, not read: %s, %.1f ms"
-    _LOG.info(text, call_id, service_id, decision.outcome, shown, quiet, shadow, unread, duration)
-
-
-def _named(decision: Decision, *states: CardState) -> str:
-    """The recommendations of a call in some state, by their ids."""
-    return ",".join(card.recommendation_id for card in decision.cards if card.state in states) or "none"
 
 
 def _status(card: str, kept: FeedbackReport) -> str:

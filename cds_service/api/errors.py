@@ -6,8 +6,7 @@ Nothing here carries a value that somebody sent: messages name members, keys and
 from __future__ import annotations
 
 import logging
-import traceback
-from pathlib import PurePath
+import re
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -16,21 +15,27 @@ from starlette.responses import Response
 from cds_service.errors import (
     ForbiddenError,
     ForeignPatientError,
+    HeadersTooLargeError,
     InvalidRequestError,
     MethodNotAllowedError,
+    NotHTTPError,
     NotJSONError,
     OverloadedError,
     PreconditionError,
     RequestError,
     TooLargeError,
+    TooManyCallsError,
+    TooSlowError,
     UnauthorizedError,
     UnknownServiceError,
     UnsupportedMediaTypeError,
     WrongHookError,
+    place_of,
 )
 from cds_service.hooks.operation_outcome import Issue, IssueCode, OperationOutcome, encode
 
 STATUS: dict[type[RequestError], tuple[int, IssueCode]] = {
+    NotHTTPError: (400, "structure"),
     NotJSONError: (400, "structure"),
     InvalidRequestError: (400, "invalid"),
     WrongHookError: (400, "invalid"),
@@ -39,14 +44,17 @@ STATUS: dict[type[RequestError], tuple[int, IssueCode]] = {
     ForbiddenError: (403, "forbidden"),
     UnknownServiceError: (404, "not-found"),
     MethodNotAllowedError: (405, "not-supported"),
+    TooSlowError: (408, "timeout"),
     PreconditionError: (412, "incomplete"),
     TooLargeError: (413, "too-long"),
     UnsupportedMediaTypeError: (415, "not-supported"),
+    TooManyCallsError: (429, "throttled"),
+    HeadersTooLargeError: (431, "too-long"),
     OverloadedError: (503, "throttled"),
 }
 STATUSES = tuple(sorted({500, *(status for status, _ in STATUS.values())}))
 _CODES: dict[int, IssueCode] = {404: "not-found", 405: "not-supported"}
-_FRAMES = 6
+_WORD = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _LOG = logging.getLogger("cds_service")
 
 
@@ -64,8 +72,10 @@ def refuse(error: RequestError) -> Response:
     """The answer to a call that is refused."""
     status, code = STATUS[type(error)]
     headers: dict[str, str] = {}
-    if isinstance(error, OverloadedError):
+    if isinstance(error, OverloadedError | TooManyCallsError):
         headers["retry-after"] = str(error.retry_after)
+    if isinstance(error, TooSlowError):
+        headers["connection"] = "close"  # the rest of the request is not waited for
     if isinstance(error, MethodNotAllowedError):
         headers["allow"] = ", ".join(error.allowed)
     return outcome(status, code, str(error), error.member, headers)
@@ -93,11 +103,10 @@ async def on_ledger_error(_: Request, error: Exception) -> Response:
 
 def fault(error: Exception, call_id: str) -> Response:
     """A fault of ours: 500 with the call id, nothing of the patient. The log says where, never what a message holds."""
-    _LOG.error("fault in call %s: %s at %s", call_id, type(error).__name__, _place(error))
+    _LOG.error("fault in call %s: %s at %s", call_id, type(error).__name__, place_of(error))
     return outcome(500, "exception", f"a fault of this service; call {call_id}")
 
 
-def _place(error: Exception) -> str:
-    """The innermost lines of code that an error came through, innermost first."""
-    frames = traceback.extract_tb(error.__traceback__)[-_FRAMES:]
-    return " < ".join(f"{PurePath(frame.filename).name}:{frame.lineno} {frame.name}" for frame in reversed(frames))
+def reason_of(error: RequestError) -> str:
+    """Why a call was refused, as a code for the log and the audit: ``foreign-patient``."""
+    return error.reason or _WORD.sub("-", type(error).__name__.removesuffix("Error")).lower()

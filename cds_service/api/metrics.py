@@ -99,6 +99,9 @@ class Metrics:
             client=(),
             outcome=[*(outcome.value for outcome in Outcome), "no card"],
         )
+        self._audit_lost = Counter(
+            "cds_audit_not_written", "Entries of the audit that could not be written.", registry=self.registry
+        )
         Info("cds_knowledge", "The knowledge that runs.", registry=self.registry).info(
             {"fingerprint": knowledge.fingerprint}
         )
@@ -174,6 +177,10 @@ class Metrics:
     def count_refused_feedback(self, client: str, status: int | None) -> None:
         """A feedback call is refused, as a hook call can be."""
         self._feedback_calls[client, _REFUSED[status]].inc()
+
+    def count_lost_audit(self) -> None:
+        """An entry of the audit could not be written."""
+        self._audit_lost.inc()
 
     def exposition(self) -> bytes:
         """All of it in Prometheus' text format. Waits for the ledger, so that the event loop should not wait for it."""

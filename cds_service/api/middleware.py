@@ -9,17 +9,20 @@ from urllib.parse import urlsplit
 from starlette.middleware.cors import CORSMiddleware
 
 from cds_service.api.errors import refuse
-from cds_service.errors import ForbiddenError
+from cds_service.errors import ForbiddenError, RequestError
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
+Refused = Callable[[RequestError], None]
 
 FORWARDED = (b"forwarded", b"x-forwarded-", b"x-real-ip")
 """How the headers begin in which a proxy says for whom it asks."""
-_HEADERS = [(b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer")]
+ALWAYS = ((b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer"))
+"""Headers that every answer carries."""
+_NO_STORE = (b"cache-control", b"no-store")
 
 
 class CORS(CORSMiddleware):
@@ -39,17 +42,27 @@ class OpenModeGuard:
     """Open mode answers this machine only: no other Host (DNS rebinding), nothing that came through a proxy."""
 
     def __init__(
-        self, app: App, is_local: Callable[[str], bool], may_forward: Callable[[Scope], bool] = lambda _: False
+        self,
+        app: App,
+        is_local: Callable[[str], bool],
+        may_forward: Callable[[Scope], bool] = lambda _: False,
+        refused: Refused = lambda _: None,
     ) -> None:
-        """``is_local`` says whether a host name is this machine, ``may_forward`` whether a request may name a proxy."""
+        """``is_local`` says whether a host name is this machine, ``may_forward`` whether a request may name a proxy.
+
+        ``refused`` is told of each refusal.
+        """
         self.app = app
+        self.refused = refused
         self.is_local = is_local
         self.may_forward = may_forward
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let local calls through, refuse others with 403."""
         if scope["type"] == "http" and not self._allows(scope):
-            await refuse(ForbiddenError("service from another machine: it runs in open mode"))(scope, receive, send)
+            error = ForbiddenError("service from another machine: it runs in open mode")
+            self.refused(error)
+            await refuse(error)(scope, receive, send)
             return
         await self.app(scope, receive, send)
 
@@ -68,11 +81,14 @@ class OpenModeGuard:
 
 
 class SafeHeaders:
-    """The headers that every answer carries."""
+    """The headers that every answer carries. It is kept nowhere, unless it says itself how long it may be."""
 
-    def __init__(self, app: App) -> None:
-        """Wrap an app."""
+    def __init__(self, app: App, hsts_seconds: int = 0) -> None:
+        """For so many seconds browsers shall come by HTTPS only; 0: nothing is said of that."""
         self.app = app
+        self._headers = [*ALWAYS]
+        if hsts_seconds:
+            self._headers.append((b"strict-transport-security", b"max-age=%d" % hsts_seconds))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Add the headers to the start of each response."""
@@ -82,7 +98,9 @@ class SafeHeaders:
 
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", []), *_HEADERS]
+                own = list(message.get("headers", []))
+                is_kept = any(name.lower() == _NO_STORE[0] for name, _ in own)
+                message["headers"] = [*own, *self._headers, *([] if is_kept else [_NO_STORE])]
             await send(message)
 
         await self.app(scope, receive, with_headers)

@@ -29,11 +29,13 @@ _FEEDBACK: Final = {
 }
 _REFUSALS: Final[Mapping[str, str]] = {
     "400": "Not JSON, a required member missing or wrong, or another patient's resource",
+    "408": "The body did not arrive in time",
     "412": "Patient data that the answer needs could not be had; the missing prefetch keys are named",
-    "413": "Too many bytes, resources or levels",
+    "413": "Too many bytes, elements, resources or levels",
     "415": "Not declared as JSON",
+    "429": "This client sends too many calls: come back after Retry-After",
     "500": "A fault of this service, with the id of the call",
-    "503": "It cannot be kept now, and the settings or the standard want it kept: come back later",
+    "503": "Too many calls at once, or it cannot be kept now and has to be: come back after Retry-After",
 }
 _FEEDBACK_REFUSALS: Final = {status: words for status, words in _REFUSALS.items() if status != "412"} | {
     "403": "A card that was shown to another client"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pydantic import SecretStr
 
 from cds_service.api.errors import refuse
-from cds_service.api.middleware import FORWARDED, App, Receive, Scope, Send
+from cds_service.api.middleware import FORWARDED, App, Receive, Refused, Scope, Send
 from cds_service.errors import ForbiddenError, UnauthorizedError
 
 _NO_PAGES = ("cds-services", "health")
@@ -64,9 +64,14 @@ class PageAccess:
         is_local: Callable[[str], bool],
         token: SecretStr | None,
         proxy: TrustedProxy,
+        refused: Refused = lambda _: None,
     ) -> None:
-        """``is_local`` says whether a peer may look without being asked who it is: in open mode, this machine."""
+        """``is_local`` says whether a peer may look without being asked who it is: in open mode, this machine.
+
+        ``refused`` is told of each refusal.
+        """
         self.app = app
+        self.refused = refused
         self.is_local = is_local
         self.proxy = proxy
         self._token = token.get_secret_value().encode() if token else None
@@ -76,11 +81,11 @@ class PageAccess:
         if scope["type"] != "http" or scope["path"].startswith("/health/") or self._allows(scope):
             await self.app(scope, receive, send)
             return
-        if self._token is None:
-            await refuse(ForbiddenError("page from another machine"))(scope, receive, send)
-            return
-        answer = refuse(UnauthorizedError())
-        answer.headers["www-authenticate"] = "Bearer"
+        error = ForbiddenError("page from another machine") if self._token is None else UnauthorizedError()
+        self.refused(error)
+        answer = refuse(error)
+        if self._token is not None:
+            answer.headers["www-authenticate"] = "Bearer"
         await answer(scope, receive, send)
 
     def _allows(self, scope: Scope) -> bool:

@@ -7,14 +7,14 @@ safety headers, and reaches no server log with a message in it.
 
 from __future__ import annotations
 
-import logging
-
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from cds_service.api.calls import CallHandler, Party
+from cds_service.api.calls import CallHandler
 from cds_service.api.door import Door
 from cds_service.api.errors import fault, refuse
+from cds_service.api.exchanges import UNKNOWN, Endpoint, Exchange, ExchangeLog
+from cds_service.api.limits import CallLimits, ClientLimits
 from cds_service.api.metrics import Metrics
 from cds_service.api.middleware import App, Receive, Scope, Send
 from cds_service.decision.decide import new_call_id
@@ -23,63 +23,86 @@ from cds_service.errors import MethodNotAllowedError, RequestError, Unauthorized
 _ROOT = "cds-services"
 _FEEDBACK = "feedback"
 _READ, _WRITE = ("GET", "HEAD"), ("POST",)
-_LOG = logging.getLogger("cds_service")
+_ENDPOINTS: tuple[Endpoint, ...] = ("discovery", "call", "feedback")
 
 
 class HookRoutes:
     """``/cds-services``, ``/cds-services/{id}`` and ``/cds-services/{id}/feedback``; slashes too many are forgiven."""
 
-    def __init__(self, app: App, door: Door, calls: CallHandler, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        app: App,
+        door: Door,
+        calls: CallHandler,
+        metrics: Metrics,
+        log: ExchangeLog,
+        limits: CallLimits,
+    ) -> None:
         """``app`` has all other paths."""
         self.app = app
         self.door = door
         self.calls = calls
         self.metrics = metrics
+        self.log = log
+        self.limits = limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request of the standard, or pass it on. Every exception ends here."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        call_id, path = new_call_id(), _path_of(scope)
-        party: Party | None = None
+        path = _path_of(scope)
+        exchange = Exchange(new_call_id(), _ENDPOINTS[len(path) - 1] if path else "page", self.door.stranger)
+        response: Response | None = None
         try:
             if path is None:
                 await self.app(scope, receive, send)
                 return
-            request = Request(scope, receive)
-            response = _other_method(request, path)
-            if response is None:
-                party = await self.door.party(request, path)
-                response = await self._answer(request, path, call_id, party)
+            response = await self._answer(Request(scope, receive), path, exchange)
         except ClientDisconnect:
-            _LOG.info("call %s: the client left before its request was complete", call_id)
-            self._count_refusal(party, path, None)
-            return
+            exchange.reason = "client-left"
         except RequestError as error:
+            self._refuse(exchange, error)
             response = refuse(error)
-            if isinstance(error, UnauthorizedError):
-                self.metrics.count_token_refusal(error.reason)
         except Exception as error:  # noqa: BLE001  # the outermost edge
-            response = fault(error, call_id)
-        if response.status_code >= 400:
-            self._count_refusal(party, path, response.status_code)
-        await response(scope, receive, send)
+            exchange.reason = "fault"
+            response = fault(error, exchange.call_id)
+        self._close(exchange, response)
+        if response is not None:
+            await response(scope, receive, send)
 
-    async def _answer(self, request: Request, path: list[str], call_id: str, party: Party) -> Response:
+    async def _answer(self, request: Request, path: list[str], exchange: Exchange) -> Response:
+        if len(path) > 1:
+            exchange.service = path[1] if self.calls.has(path[1]) else UNKNOWN
+        allowed = _READ if len(path) == 1 else _WRITE
+        if request.method not in allowed:
+            return _other_method(request, allowed)
+        party = await self.door.party(request, path)
+        exchange.client, exchange.tenant = party.client, party.tenant
         if len(path) == 1:  # GET /cds-services (DIS-1)
             return Response(party.agreement.discovery, media_type="application/json")
-        if len(path) == 2:
-            return await self.calls.call(request, path[1], call_id, party)
-        return await self.calls.feedback(request, path[1], call_id, party)
+        agreed = ClientLimits(party.agreement.calls_a_minute, party.agreement.calls_at_once)
+        with self.limits.admit(exchange.client, agreed):
+            if len(path) == 2:
+                return await self.calls.call(request, path[1], exchange, party)
+            return await self.calls.feedback(request, path[1], exchange, party)
 
-    def _count_refusal(self, party: Party | None, path: list[str] | None, status: int | None) -> None:
-        """Count a hook call or a feedback call that was not answered as asked; None where the client left."""
-        client = party.client if party else self.door.stranger
-        if path and len(path) == 2:
-            self.metrics.count_refusal(client, path[1], status)
-        elif path and len(path) == 3:
-            self.metrics.count_refused_feedback(client, status)
+    def _refuse(self, exchange: Exchange, error: RequestError) -> None:
+        """Take note of a refusal; a token with a good signature names its client even where it is refused."""
+        exchange.refuse(error)
+        if isinstance(error, UnauthorizedError):
+            self.metrics.count_token_refusal(error.reason)
+            exchange.client = error.client or exchange.client
+
+    def _close(self, exchange: Exchange, response: Response | None) -> None:
+        """Count what was not answered as asked, and tell the log and the audit what came of the exchange."""
+        exchange.status = response.status_code if response else None
+        if exchange.status is None or exchange.status >= 400:
+            if exchange.endpoint == "call":
+                self.metrics.count_refusal(exchange.client, exchange.service, exchange.status)
+            elif exchange.endpoint == "feedback":
+                self.metrics.count_refused_feedback(exchange.client, exchange.status)
+        self.log.close(exchange)
 
 
 def _path_of(scope: Scope) -> list[str] | None:
@@ -88,11 +111,8 @@ def _path_of(scope: Scope) -> list[str] | None:
     return path if path[:1] == [_ROOT] and len(path) <= 3 and path[2:] in ([], [_FEEDBACK]) else None
 
 
-def _other_method(request: Request, path: list[str]) -> Response | None:
-    """OPTIONS is told what the path allows, anything but that is refused; None for what is allowed."""
-    allowed = _READ if len(path) == 1 else _WRITE
-    if request.method in allowed:
-        return None
+def _other_method(request: Request, allowed: tuple[str, ...]) -> Response:
+    """OPTIONS is told what the path allows; raises MethodNotAllowedError for anything else."""
     if request.method == "OPTIONS":
         return Response(status_code=204, headers={"allow": ", ".join([*allowed, "OPTIONS"])})
-    return refuse(MethodNotAllowedError(allowed))
+    raise MethodNotAllowedError(allowed)

@@ -22,7 +22,7 @@ from cds_service.domain.sides import Side, same_side
 from cds_service.domain.situation import Situation
 from cds_service.domain.truth import MET
 from cds_service.hooks.contexts import HookContext
-from cds_service.hooks.response import Action, ActionType, Suggestion
+from cds_service.hooks.response import Action, ActionType, Suggestion, names_a_resource
 
 _REASON_TYPES = ("Condition/", "Observation/", "DiagnosticReport/")
 
@@ -99,7 +99,7 @@ class Offers:
     def _change(self, action: OfferedAction, draft: Order, situation: Situation, description: str) -> Iterable[Action]:
         """A change needs the draft's id; without one it cannot be offered."""
         if action.offer is Offer.DELETE_DRAFT:
-            if draft.reference:
+            if names_a_resource(draft.reference):
                 yield Action(type=ActionType.DELETE, description=description, resource_id=draft.reference)
             return
         planned = _planned(action.planned, situation)

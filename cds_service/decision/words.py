@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from cds_service.domain.facts import Condition, Device, Done, Fact, Finding, Order
 from cds_service.domain.recommendations import Slot, SlotSource
 from cds_service.domain.situation import Situation
-from cds_service.domain.times import When
+from cds_service.domain.times import When, day_of
 from cds_service.domain.truth import MET
 
 LONGEST_DISPLAY = 60
@@ -107,4 +107,4 @@ def _of_fact(shows: SlotSource, fact: Fact, clean: Clean) -> str:
 
 def planned_day(when: When, plus: int, situation: Situation) -> dt.date:
     """A moment plus some days, but never before today."""
-    return dt.date.fromordinal(max(when.latest + plus, situation.now.today))
+    return day_of(max(when.latest + plus, situation.now.today))

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from cds_service.domain.truth import MET, NOT_MET, UNKNOWN, Truth
 
+_LAST_DAY = dt.date.max.toordinal()
 _DATE = re.compile(r"(\d{4})(?:-(\d{2})(?:-(\d{2}))?)?\Z")
 _HAS_ZONE = re.compile(r"(?:Z|[+-]\d{2}:?\d{2})\Z")
 
@@ -43,6 +44,11 @@ class When(NamedTuple):
         return first.strftime("%Y-%m") if self.latest - self.earliest < 31 else first.strftime("%Y")
 
 
+def day_of(ordinal: int) -> dt.date:
+    """The day of an ordinal; the calendar's last day stands for what lies beyond it, as after 9999-12-31."""
+    return dt.date.fromordinal(min(ordinal, _LAST_DAY))
+
+
 class Now(NamedTuple):
     """The evaluation time: handed to the core by the caller, never read from a clock."""
 
@@ -63,7 +69,7 @@ class Now(NamedTuple):
         return self._midnight(when.earliest), self._midnight(when.latest + 1)
 
     def _midnight(self, ordinal: int) -> float:
-        return dt.datetime.combine(dt.date.fromordinal(ordinal), dt.time(), self.zone).timestamp()
+        return dt.datetime.combine(day_of(ordinal), dt.time(), self.zone).timestamp()
 
 
 def parse_when(text: str | None, zone: dt.tzinfo) -> When | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 import msgspec
@@ -17,7 +17,16 @@ from cds_service.fhir.orders import Draft, read_draft
 from cds_service.fhir.references import Server, record_key
 from cds_service.hooks.contexts import OrderSelectContext, OrderSignContext
 
-_PLAIN: Final = msgspec.json.Decoder(dict[str, Any], float_hook=Decimal)  # 1.10 stays 1.10
+
+def _exact(text: str) -> Decimal:
+    """A number as it stands, so that 1.10 stays 1.10. Raises ValueError for one that no Decimal can hold."""
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        raise ValueError("a number is out of range") from None
+
+
+_PLAIN: Final = msgspec.json.Decoder(dict[str, Any], float_hook=_exact)
 
 
 class Drafts:

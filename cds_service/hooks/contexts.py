@@ -8,6 +8,7 @@ import msgspec
 from msgspec.structs import force_setattr
 
 from cds_service.errors import InvalidRequestError, WrongHookError
+from cds_service.hooks.duplicates import refuse_duplicates
 from cds_service.hooks.reading import bare_id, read, require_object, split_reference
 
 _CLINICIANS: Final = ("Practitioner", "PractitionerRole")
@@ -130,6 +131,7 @@ CONTEXTS: Final[dict[str, type[HookContext]]] = {
     "problem-list-item-create": ProblemListItemCreateContext,
 }
 
+_UNDECODED: Final = {"draftOrders": "draft_orders", "conditions": "conditions"}
 _DECODERS: Final = {hook: msgspec.json.Decoder(context) for hook, context in CONTEXTS.items()}
 
 
@@ -141,4 +143,7 @@ def parse_context(hook: str, raw: bytes | msgspec.Raw) -> HookContext:
     decoder = _DECODERS.get(hook)
     if decoder is None:
         raise WrongHookError(CONTEXTS)
-    return read(decoder, raw, at="context")
+    context = read(decoder, raw, at="context")
+    known = {name: getattr(context, attribute, None) for name, attribute in _UNDECODED.items()}
+    refuse_duplicates(bytes(raw), known, "context")
+    return context

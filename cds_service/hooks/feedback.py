@@ -10,7 +10,8 @@ import msgspec
 from msgspec.structs import force_setattr
 
 from cds_service.errors import InvalidRequestError
-from cds_service.hooks.reading import read_body, require_text
+from cds_service.hooks.duplicates import refuse_duplicates
+from cds_service.hooks.reading import BYTE_ORDER_MARK, read_body, require_text
 from cds_service.hooks.response import Coding
 
 
@@ -91,7 +92,12 @@ class FeedbackRequest(msgspec.Struct, frozen=True):
             raise InvalidRequestError("feedback", "is empty")
 
 
+class _Entries(msgspec.Struct, frozen=True):
+    feedback: list[msgspec.Raw]
+
+
 _DECODER: Final = msgspec.json.Decoder(FeedbackRequest)
+_ENTRIES: Final = msgspec.json.Decoder(_Entries)
 
 
 def parse_feedback(body: bytes) -> FeedbackRequest:
@@ -100,4 +106,8 @@ def parse_feedback(body: bytes) -> FeedbackRequest:
     Raises NotJSONError, or InvalidRequestError naming the member, such as `feedback[2].outcome`: one bad
     report refuses the call as a whole, so that nothing of it is recorded twice when the client mends it.
     """
-    return read_body(_DECODER, body)
+    report = read_body(_DECODER, body)
+    refuse_duplicates(body, {})
+    for index, entry in enumerate(_ENTRIES.decode(body.removeprefix(BYTE_ORDER_MARK)).feedback):
+        refuse_duplicates(bytes(entry), {}, f"feedback[{index}]")
+    return report

@@ -16,7 +16,7 @@ from cds_service.errors import InvalidRequestError, NotJSONError, TooLargeError
 
 T = TypeVar("T")
 
-_BOM: Final = b"\xef\xbb\xbf"
+BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 _PATH: Final = re.compile(r" - at `\$\.?(?P<path>[^`]*)`$")
 _MISSING: Final = re.compile(r"missing required field `(?P<name>\w+)`")
 _EXPECTED: Final = re.compile(r"Expected `(?P<type>[\w |]+)`")
@@ -30,15 +30,15 @@ _REFERENCE: Final = re.compile(
 def read_body(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
     """Decode a whole body: UTF-8 throughout, also in the parts nobody decodes (JSN-1).
 
-    A byte order mark is skipped, as RFC 8259 section 8.1 permits. Of duplicate names the last counts, as in
-    every common parser: RFC 8259 leaves it open, and refusing would cost a second pass over each body.
+    A byte order mark is skipped, as RFC 8259 section 8.1 permits. Of duplicate names the last counts here: see
+    `hooks.duplicates`.
     """
     try:
         if not body.isascii():
             body.decode()
     except UnicodeDecodeError:
         raise NotJSONError from None
-    return read(decoder, body.removeprefix(_BOM))
+    return read(decoder, body.removeprefix(BYTE_ORDER_MARK))
 
 
 def read(decoder: msgspec.json.Decoder[T], data: bytes | msgspec.Raw, at: str = "") -> T:

@@ -8,9 +8,11 @@ from urllib.parse import urlsplit
 import msgspec
 
 from cds_service.errors import InvalidRequestError
+from cds_service.hooks.duplicates import Known, refuse_duplicates
 from cds_service.hooks.reading import bare_id, is_absolute_url, read_body, require_object, require_text
 
 _EMPTY: Final = msgspec.Raw(b"{}")
+_NOTHING_KNOWN: Final[Known] = {}
 
 
 class AccessToken:
@@ -108,4 +110,7 @@ def parse_request(body: bytes) -> CDSRequest:
 
     Raises NotJSONError, InvalidRequestError naming the member, or TooLargeError for absurd nesting.
     """
-    return read_body(_DECODER, body)
+    call = read_body(_DECODER, body)
+    known: Known = {"context": call.context, "extension": call.extension, "prefetch": call.prefetch}
+    refuse_duplicates(body, {**known, "fhirAuthorization": _NOTHING_KNOWN})
+    return call

@@ -23,6 +23,11 @@ _UUID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _RELATIVE: Final = re.compile(r"[A-Z][A-Za-z]+/[A-Za-z0-9_.-]+")
 
 
+def names_a_resource(reference: str) -> bool:
+    """Whether this is `Type/id`, as a deletion names what it deletes (ACT-5)."""
+    return _RELATIVE.fullmatch(reference) is not None
+
+
 class SelectionBehavior(StrEnum):
     """How many suggestions of a card may be taken (CARD-8)."""
 
@@ -151,8 +156,10 @@ class SystemAction(_Part, frozen=True, kw_only=True, rename="camel", omit_defaul
         self._drop_empty_extension()
         if self.type is ActionType.DELETE:
             self._require(self.resource is None, "delete has no resource (ACT-6)")
-            named = self.resource_id is not None and _RELATIVE.fullmatch(self.resource_id) is not None
-            self._require(named, "delete needs resourceId as Type/id (ACT-5)")
+            self._require(
+                self.resource_id is not None and names_a_resource(self.resource_id),
+                "delete needs resourceId as Type/id (ACT-5)",
+            )
         else:
             whole = isinstance(self.resource, dict) and bool(self.resource.get("resourceType"))
             self._require(whole, f"{self.type} needs a whole resource (ACT-3, ACT-4)")

@@ -73,6 +73,23 @@ def test_only_the_origins_that_are_set_may_call_when_any_is_set(client_with):
     assert preflight(served, "http://localhost:8080").status_code == 400
 
 
+@pytest.mark.parametrize("settings", [{}, {"cors_origins": "https://ehr.example"}])
+def test_no_page_may_send_cookies_and_no_answer_is_for_every_page(client_with, settings):
+    served, origin = client_with(**settings), settings.get("cors_origins", SANDBOX)
+    answers = [preflight(served, origin), served.fire(call(), headers={"origin": origin}), served.get("/cds-services")]
+    for answer in answers:
+        assert "access-control-allow-credentials" not in answer.headers
+        assert answer.headers.get("access-control-allow-origin", origin) == origin
+
+
+def test_a_page_may_ask_first_without_a_token_and_however_often(client_with):
+    served = client_with(calls_a_minute=1)
+    assert served.fire(call()).status_code == 200
+    assert [preflight(served, SANDBOX).status_code for _ in range(5)] == [200] * 5
+    refused = served.fire(call(), headers={"origin": SANDBOX})
+    assert (refused.status_code, refused.headers["access-control-allow-origin"]) == (429, SANDBOX)
+
+
 # ---- open mode
 
 

@@ -16,6 +16,7 @@ from tests.api.world import (
     SUBJECT,
     bundle,
     call,
+    call_lines,
     condition,
     foot_drop,
     ledger_rows,
@@ -422,7 +423,9 @@ def test_it_is_named_in_the_log(service, caplog):
     said(service)
     caplog.clear()
     offered(service)
-    assert f",{OFFER}, quiet: {AFO}" in caplog.text
+    (line,) = call_lines(caplog)
+    assert OFFER in line["returned"]
+    assert line["snoozed"] == [AFO]
 
 
 def test_the_metrics_do_not_take_it_for_a_recommendation(service):

@@ -160,6 +160,13 @@ def ledger_rows(file, query):
     return asked(file, query)
 
 
+def call_lines(caplog):
+    """What the log says of each call, as a machine reads it."""
+    return [
+        record.fields for record in caplog.records if record.name == "cds_service.calls" and hasattr(record, "fields")
+    ]
+
+
 def codes(answer):
     """The recommendations and other topics that the cards of an answer name."""
     assert answer.status_code == 200, answer.text

@@ -304,9 +304,9 @@ def test_a_huge_number_in_a_member_we_read_is_refused_by_name():
     assert refusal(data)[0] == "fhirAuthorization.expires_in"
 
 
-def test_of_duplicate_members_the_last_counts():
+def test_a_member_that_stands_there_twice_is_refused():
     data = body().replace(b'{"hook"', b'{"hook": "order-sign", "hook"', 1)
-    assert parse_request(data).hook == "patient-view"
+    assert refusal(data) == ("the body", "has a member that stands there more than once")
 
 
 def test_a_refusal_quotes_nothing_that_was_sent():
