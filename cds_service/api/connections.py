@@ -158,11 +158,25 @@ class LimitedConnection(HttpToolsProtocol):
             self._close()
 
     def _refuse(self, error: RequestError) -> None:
-        """Answer at once and close. Nothing else may be on its way to the client: it would run into this answer."""
+        """Answer and close. Nothing else may be on its way to the client: it would run into this answer.
+
+        Where a request of before is still being answered, the connection closes with that answer instead.
+        """
         type(self).tell(error)
-        if not self._is_answering and not self.transport.is_closing():
+        if self._is_answering and not self._is_of_this_request:
+            self.cycle.keep_alive = False
+            self.pipeline.clear()
+            self._start(self.limits.body_seconds + _GRACE)
+            return
+        if not self.transport.is_closing():
             self.transport.write(_bytes_of(refuse(error)))
         self._close()
+
+    @property
+    def _is_of_this_request(self) -> bool:
+        """Whether what is answered is the request of which a part is still to come, and nothing was said to it yet."""
+        is_first = self._in_message and not self._in_head and not self.pipeline
+        return is_first and not self.cycle.response_started
 
     def _close(self) -> None:
         """Close when all is sent, and soon even if the client does not take it."""

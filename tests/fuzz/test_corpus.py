@@ -14,10 +14,6 @@ from tests.fuzz.wire import assert_no_fault, assert_said_nothing, assert_well, s
 
 CORPUS = Path(__file__).with_name("corpus")
 AT_ONCE = 40
-BROKEN = {
-    "finding-dated-at-the-end-of-the-calendar": "the day after 9999-12-31 is asked for, and there is none: 500",
-    "upgrade-to-websocket-with-a-broken-key": "a WebSocket library, where one is installed, repeats and logs the key",
-}
 
 
 def files(kind):
@@ -36,7 +32,7 @@ def heard(served):
     """What every file that is not known to break anything was answered, by its kind and its name."""
     told = {}
     for kind, quiet, wanted in (("answered", 0.2, 1), ("smuggled", 0.2, 1), ("unfinished", 0.5, 0)):
-        ones = [file for file in files(kind) if file.stem not in BROKEN]
+        ones = files(kind)
         for start in range(0, len(ones), AT_ONCE):
             some = ones[start : start + AT_ONCE]
             said = tell(served, [file.read_bytes() for file in some], quiet, wanted)
@@ -46,7 +42,7 @@ def heard(served):
 
 
 def named(kind):
-    return [pytest.param(file, id=file.stem) for file in files(kind) if file.stem not in BROKEN]
+    return [pytest.param(file, id=file.stem) for file in files(kind)]
 
 
 @pytest.mark.parametrize("file", named("answered"))
@@ -72,14 +68,3 @@ def test_the_process_has_written_nothing_of_it_and_ends_as_it_should(heard, serv
     said = served.stop()
     assert_said_nothing(said)
     assert "Application shutdown complete" in said
-
-
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=pytest.mark.xfail(reason=why)) for name, why in BROKEN.items()]
-)
-def test_what_is_known_to_break_a_promise_still_does(name):
-    with Server(CDS_LOG_LEVEL="debug") as running:
-        (said,) = tell(running, [(CORPUS / "answered" / f"{name}.http").read_bytes()], wanted=1)
-        assert_well(running)
-    assert_no_fault(said)
-    assert_said_nothing(running.output.decode())
