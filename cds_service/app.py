@@ -120,7 +120,6 @@ def create_app(
         openapi_url=None,  # its own description would know of no hook
         telemetry=_NO_TELEMETRY,
     )
-    app.state.metrics = metrics
     pages = Pages(knowledge, exhibits(knowledge) if exhibits else None)
     app.state.on_hangup, app.state.on_refused = on_hangup, partial(exchanges.refused, "request")
     app.state.mode = registry.mode
@@ -133,6 +132,15 @@ def create_app(
     app.add_route("/openapi.json", lambda _: JSONResponse(description), methods=["GET"])
     app.add_exception_handler(HTTPException, on_http_error)
     app.add_exception_handler(LedgerError, on_ledger_error)
+    routes = partial(HookRoutes, door=door, calls=calls, metrics=metrics, log=exchanges)
+    _add_guards(app, settings, registry, exchanges, routes)
+    return app
+
+
+def _add_guards(
+    app: FastAPI, settings: Settings, registry: Registry, exchanges: ExchangeLog, routes: Callable[..., HookRoutes]
+) -> None:
+    """What stands in front of the pages: the endpoints of the standard, and who may ask at all."""
     proxy = TrustedProxy(settings.proxy_networks, settings.proxy_user_header)
     is_open = registry.is_open
     app.add_middleware(
@@ -143,14 +151,7 @@ def create_app(
         refused=partial(exchanges.refused, "page"),
     )
     # the last one added is the first to see a request
-    app.add_middleware(
-        HookRoutes,
-        door=door,
-        calls=calls,
-        metrics=metrics,
-        log=exchanges,
-        limits=CallLimits(settings.calls_at_once),
-    )
+    app.add_middleware(routes, limits=CallLimits(settings.calls_at_once))
     app.add_middleware(
         CORS,
         is_allowed=None if is_open else registry.lists,
@@ -169,7 +170,6 @@ def create_app(
             refused=app.state.on_refused,
         )
     app.add_middleware(SafeHeaders, hsts_seconds=settings.hsts)
-    return app
 
 
 def _nobody(_: str) -> bool:

@@ -29,6 +29,8 @@ _FEEDBACK: Final = {
 }
 _REFUSALS: Final[Mapping[str, str]] = {
     "400": "Not JSON, a required member missing or wrong, or another patient's resource",
+    "401": "No client token, or a bad one: it is not said why. In open mode never",
+    "403": "A service, a FHIR server or a web page that is not this client's",
     "408": "The body did not arrive in time",
     "412": "Patient data that the answer needs could not be had; the missing prefetch keys are named",
     "413": "Too many bytes, elements, resources or levels",
@@ -38,13 +40,14 @@ _REFUSALS: Final[Mapping[str, str]] = {
     "503": "Too many calls at once, or it cannot be kept now and has to be: come back after Retry-After",
 }
 _FEEDBACK_REFUSALS: Final = {status: words for status, words in _REFUSALS.items() if status != "412"} | {
-    "403": "A card that was shown to another client"
+    "403": "A card that was shown to another client, or a service or a web page that is not this client's"
 }
 
 
 def openapi_of(knowledge: Knowledge) -> dict[str, Any]:
     """The document of ``GET /openapi.json``."""
-    discovery = _operation("The services (CDS Hooks discovery)", _object("services"))
+    refused = {status: _REFUSALS[status] for status in ("401", "403")}
+    discovery = _operation("The services (CDS Hooks discovery)", _object("services"), refused)
     paths: dict[str, Any] = {"/cds-services": {"get": discovery}}
     for service in knowledge.services:
         path = f"/cds-services/{service.id}"

@@ -9,6 +9,7 @@ from tests.conftest import Client, Clock
 from tests.trust.token_maker import PINNED, TokenMaker, bearer, issuers, key_set
 
 PUBLIC = "https://cds.example.org"
+ADMIN = "admin-" + "x" * 40
 
 
 def entry(issuer):
@@ -36,7 +37,9 @@ class Secured:
             self.clients[client] = self.clients.get(client, {}) | members
         self.write()
         self.clock = Clock()
+        (folder / "admin").write_text(ADMIN)
         options = {"database_url": "sqlite://", "public_url": PUBLIC, "clients_file": self.file, "max_cards": 0}
+        options["admin_token_file"] = folder / "admin"
         self.http = Client(create_app(Settings(**options | settings), self.clock), PUBLIC)
 
     def write(self):
@@ -66,6 +69,12 @@ class Secured:
 
     def discover(self, issuer):
         return self.send(self.token("/cds-services", issuer), "/cds-services", method="GET")
+
+    def look(self, path):
+        """A page, as whoever runs the service sees it."""
+        answer = self.http.get(path, headers={"authorization": f"Bearer {ADMIN}"})
+        assert answer.status_code == 200, answer.text
+        return answer
 
     def close(self):
         self.http.close()
