@@ -127,9 +127,10 @@ class LimitedConnection(HttpToolsProtocol):
         self._start(_LINGER)
 
     def resume_writing(self) -> None:
-        """The client takes it again."""
+        """The client takes it again; what is closing has its own time to end in."""
         super().resume_writing()
-        self._stop()
+        if not self.transport.is_closing():
+            self._stop()
 
     def on_response_complete(self) -> None:
         """An answer is written; where the connection closes with it, the client has to take it soon."""
