@@ -121,6 +121,17 @@ class LimitedConnection(HttpToolsProtocol):
         """Refuse what cannot be parsed, or what is too much to parse."""
         self._refuse(self._fault or NotHTTPError())
 
+    def pause_writing(self) -> None:
+        """The client does not take what is sent: it is not waited for for ever."""
+        super().pause_writing()
+        self._start(_LINGER)
+
+    def resume_writing(self) -> None:
+        """The client takes it again; what is closing has its own time to end in."""
+        super().resume_writing()
+        if not self.transport.is_closing():
+            self._stop()
+
     def on_response_complete(self) -> None:
         """An answer is written; where the connection closes with it, the client has to take it soon."""
         super().on_response_complete()

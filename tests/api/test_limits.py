@@ -318,6 +318,46 @@ def test_what_is_no_http_gets_an_answer_with_the_safe_headers(line, sent):
     assert b"uvicorn" not in came
 
 
+@pytest.mark.parametrize(
+    "headers",
+    [
+        ("Transfer-Encoding: chunked",),
+        ("Content-Length: 5",),
+        ("Content-Length : 5",),
+        ("Transfer-Encoding: chunked, identity",),
+        ("X-Folded: a", " b"),
+        ("X-Null: a\0b",),
+    ],
+)
+def test_a_head_that_two_readers_could_read_in_two_ways_is_refused(server, line, headers):
+    """So that no proxy in front sees another request in it."""
+    body = json.dumps(call()).encode()
+    line.sendall(head(VIEW, *headers, length=len(body)) + body)
+    assert answer_on(line)[0] == 400
+    assert is_well(server) == 200
+
+
+@pytest.mark.parametrize("length", ["-1", "99999999999999999999999", "0x10", "1e3", "\u00b2"])
+def test_a_length_that_is_none_is_refused(line, length):
+    line.sendall(head().decode().replace("1000", length).encode("latin-1"))
+    assert answer_on(line)[0] == 400
+
+
+@pytest.mark.soak
+def test_a_client_that_does_not_read_its_answers_is_let_go():
+    with Server() as running, socket.socket() as deaf:
+        deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        deaf.settimeout(10)
+        deaf.connect(("127.0.0.1", running.port))
+        deaf.sendall(b"GET /cds-services HTTP/1.1\r\nHost: localhost\r\n\r\n" * 1000)
+        time.sleep(30)
+        came = 0
+        with contextlib.suppress(*CLOSED):
+            while part := deaf.recv(65536):
+                came += part.count(b"HTTP/1.1 200 OK")
+        assert 0 < came < 1000
+
+
 def test_a_client_learns_that_its_body_is_too_large_though_it_is_still_sending(server):
     connection = server.connect()
     connection.request("POST", VIEW, b" " * 3_000_000, {"Content-Type": "application/json"})

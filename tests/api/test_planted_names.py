@@ -156,7 +156,10 @@ def broken(dice, made, mark):
     """The call with some of its parts dropped, replaced, or made hostile, as bytes."""
     made = copy.deepcopy(made)
     for _ in range(dice.randint(1, 3)):
-        path = dice.choice(list(places(made)))
+        there = list(places(made))
+        if not there:
+            break
+        path = dice.choice(there)
         inside, key = holder(made, path), path[-1]
         change = dice.choice(["drop", "text", "number", "list", "hostile"])
         if change == "drop":
