@@ -7,6 +7,8 @@ import re
 import pytest
 
 from tests.api.world import PATIENT, call, codes, condition, every_hook, foot_drop, orthosis, path_of
+from tests.fetching.world import a_record, asking
+from tests.fhir_server.fault import FaultServer
 from tests.trust.bad_tokens import BAD_TOKENS
 from tests.trust.registered import Secured
 from tests.trust.token_maker import EVERY, MAIN, PINNED, TENANTS, KeyServer, bearer
@@ -261,3 +263,18 @@ def test_a_client_that_is_taken_out_is_refused_and_a_new_one_let_in(key_server, 
 def test_a_token_that_was_used_is_refused(secured):
     token = bearer(secured.maker().token(claims=secured.maker().claims()))
     assert [secured.send(token, VIEW, FOOT_DROP).status_code for _ in range(2)] == [200, 401]
+
+
+def test_a_registered_fhir_server_is_asked_and_only_for_its_own_client(key_server, tmp_path):
+    with FaultServer(a_record()) as server:
+        more = {"pinned": {"fhir servers": [server.base], "networks": ["127.0.0.0/8"]}}
+        more["every"] = {"fhir servers": [server.base]}  # without its network, an address that is not public
+        service = Secured(tmp_path, key_server.base, more)
+        made = asking(server.base)
+        assert "FD-AFO-01" in codes(service.fire(made, PINNED))
+        asked = len(server.asked)
+        assert asked
+        assert service.fire(made, EVERY).status_code == 412
+        assert service.fire(made, MAIN).status_code == 403
+        assert len(server.asked) == asked
+        service.close()
