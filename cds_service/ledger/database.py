@@ -190,6 +190,7 @@ class Database:
             card.c.patient.in_(patients),
             card.c.recommendation_id.in_(recommendations),
             card.c.state == "returned",  # a dismissed list of folded ones says nothing of each
+            card.c.outcome.in_(("overridden", "accepted")),  # by the index: most cards of a patient have no outcome
             sa.or_(card.c.outcome == "overridden", card.c.recommendation_id == RECORD_CORRECTION),
             card.c.outcome_at >= since,
         )

@@ -105,7 +105,7 @@ card = Table(
     Column("reason_code", String(64)),
     Column("accepted_suggestions", String),
     Column("said", String(64)),
-    Index("card_by_uuid", "client", "uuid"),
+    Index("card_by_uuid", "uuid"),
     Index("card_by_patient", "client", "patient", "outcome"),
     Index("card_by_time", "at"),
 )
@@ -125,6 +125,7 @@ feedback = Table(
     Column("service_id", String(64), nullable=False),
     Column("received_at", Instant, nullable=False),
     Index("feedback_by_time", "received_at"),
+    Index("feedback_by_card", "card_uuid"),
 )
 
 # What is counted, see `counting`: a week is its Monday. Names nobody, so that no purge takes from it.

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
 import pytest
+import sqlalchemy as sa
 
 from cds_service.decision.records import RECORD_CORRECTION, FeedbackReport, Pseudonyms
 from cds_service.errors import ForbiddenError, LedgerError
@@ -317,3 +318,42 @@ class TestFeedback:
             report(ledger, make_entry(shown), bad)
         drained(ledger)
         assert store.rows("feedback") == []
+
+
+def test_what_was_dismissed_is_found_without_reading_every_card_of_the_patient(sqlite_store):
+    database = sqlite_store.database()
+    database.migrate()
+    asked = []
+    sa.event.listen(database.engine, "before_cursor_execute", lambda *a: asked.append((a[2], a[3])))
+    database.overrides(CLIENT, ["1f" * 20], ["FD-AFO-01"], NOON)
+    statement, values = asked[-1]
+    with database.reading() as connection:
+        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values).all()
+    assert [row[-1] for row in plan if "client=? AND patient=? AND outcome=?" in row[-1]], plan
+
+
+def test_no_statement_of_a_delivery_reads_a_whole_table(sqlite_store):
+    """Else a ledger would grow slower with each day."""
+    ledger, asked = sqlite_store.open(), []
+    sa.event.listen(ledger.database.engine, "before_cursor_execute", lambda *a: asked.append((a[2], a[3], a[5])))
+    card = make_card()
+    keep(ledger, make_call(card))
+    report(ledger, make_override(card.uuid, 1))
+    drained(ledger)
+    with ledger.database.reading() as connection:
+        for statement, values, many in asked:
+            if statement.startswith(("SELECT", "UPDATE")):
+                first = values[0] if many else values
+                plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", first).all()
+                assert not [row[-1] for row in plan if row[-1].startswith("SCAN")], statement
+
+
+def test_whose_card_it_is_is_found_without_reading_every_card(sqlite_store):
+    database, asked = sqlite_store.database(), []
+    database.migrate()
+    sa.event.listen(database.engine, "before_cursor_execute", lambda *a: asked.append((a[2], a[3])))
+    database.clients_of(["3f" * 18])
+    statement, values = asked[-1]
+    with database.reading() as connection:
+        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values).all()
+    assert not [row[-1] for row in plan if row[-1].startswith("SCAN")], plan
