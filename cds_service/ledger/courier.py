@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from threading import Event, Thread
 from typing import Final
@@ -32,15 +34,16 @@ class Courier:
         self._database = database
         self._called = Event()
         self._end = False
-        self._delivering_since: float | None = None
+        self._asking_since: float | None = None
         self._cannot = False
         self._thread = Thread(target=self._run, name="ledger-courier", daemon=True)
 
     @property
     def is_stuck(self) -> bool:
         """Whether the database cannot be had: it fails, or an attempt hangs."""
-        since = self._delivering_since
-        return self._cannot or (since is not None and time.monotonic() - since > _HANGS_AFTER)
+        since = self._asking_since
+        hangs = since is not None and time.monotonic() - since > _HANGS_AFTER
+        return self._cannot or (hangs and self._journal.depth > 0)  # a long purge alone holds up nobody
 
     def start(self) -> None:
         """Begin, with what an earlier process left in the journal."""
@@ -66,7 +69,8 @@ class Courier:
                 time.sleep(_LINGER)
             self._called.clear()
             try:
-                self._database.migrate()
+                with self._asking():
+                    self._database.migrate()
                 while self._deliver_some():
                     pass
                 self._look_after()
@@ -78,18 +82,25 @@ class Courier:
             if self._end:
                 return
 
+    @contextmanager
+    def _asking(self) -> Iterator[None]:
+        """The database is being asked: whoever looks sees for how long."""
+        self._asking_since = time.monotonic()
+        try:
+            yield
+        finally:
+            self._asking_since = None
+
     def _deliver_some(self) -> bool:
         """Deliver the entries that have waited longest; False if there are none."""
         entries = self._journal.take(_AT_ONCE)
         if not entries:
             return False
-        self._delivering_since = time.monotonic()
-        try:
-            self._database.deliver(self._journal.id, entries)
-        except UndeliverableError:
-            self._deliver_one_by_one(entries)
-        finally:
-            self._delivering_since = None
+        with self._asking():
+            try:
+                self._database.deliver(self._journal.id, entries)
+            except UndeliverableError:
+                self._deliver_one_by_one(entries)
         self._journal.forget(entries[-1].seq)
         return True
 
@@ -112,10 +123,11 @@ class Courier:
         if self._seconds_to_looking_after > 0:
             return
         now = datetime.now(UTC)
-        if expired := expire(self._database, now):
-            _LOG.info("comments deleted from the ledger, their time being over: %d", expired)
-        if self._keep is not None:
-            _LOG.info("purged from the ledger: %s", purge(self._database, now - self._keep))
+        with self._asking():
+            if expired := expire(self._database, now):
+                _LOG.info("comments deleted from the ledger, their time being over: %d", expired)
+            if self._keep is not None:
+                _LOG.info("purged from the ledger: %s", purge(self._database, now - self._keep))
         self._journal.empty_write_ahead_log()
         self._looked_after_at = time.monotonic()
 
