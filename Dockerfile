@@ -2,8 +2,8 @@
 #
 #   docker build -t foot-drop-cds .
 #
-# Client authentication is not built yet: anybody who can reach the port may call (open mode). A container has to listen on
-# 0.0.0.0, so the service refuses to start unless told; publish it on loopback only.
+# A container has to listen on 0.0.0.0, so the service starts only with registered clients (CDS_CLIENTS_FILE, docs/clients.md), or
+# with CDS_ALLOW_OPEN=true: then anybody who can reach the port may call, and it is published on loopback only, as here.
 #
 #   docker run --rm --read-only --cap-drop ALL --security-opt no-new-privileges \
 #     -p 127.0.0.1:8080:8080 -v foot-drop-data:/data -e CDS_ALLOW_OPEN=true foot-drop-cds
@@ -21,6 +21,7 @@ RUN pip --python /opt/foot-drop-cds/bin/python install --require-hashes --only-b
 COPY pyproject.toml README.md LICENSE NOTICE ./
 COPY cards cards
 COPY cds_service cds_service
+COPY fhir_examples/patients fhir_examples/patients
 RUN pip --python /opt/foot-drop-cds/bin/python install --no-deps --no-build-isolation .
 
 FROM python:3.13-slim-bookworm

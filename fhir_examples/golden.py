@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from fhir_examples.dates import PLACEHOLDER, each_string, fill_all, value
+from cds_service.examples import PLACEHOLDER, each_string, fill_all, value
 
 FOLDER = Path(__file__).resolve().parent
 CALL_TIME = "{{time of the call}}"

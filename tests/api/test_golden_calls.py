@@ -6,8 +6,8 @@ import re
 
 import pytest
 
+from cds_service.examples import fill, value
 from fhir_examples import demo
-from fhir_examples.dates import fill, value
 from fhir_examples.golden import golden_calls, with_relative_dates, without_chance
 from tests.api.world import HOOKS
 from tests.conftest import BASE_URL
