@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from cds_service.api.discovery import discovery_of
 from cds_service.decision.agreement import Agreement
+from cds_service.decision.callers import OPEN_CLIENT
 from cds_service.decision.compose import Composer
 from cds_service.decision.decide import Decider
 from cds_service.domain.codes import Coding, Meaning
@@ -20,15 +21,15 @@ from cds_service.fhir.client.fhir_client import FHIRClient, Registration
 from cds_service.fhir.client.network import OPEN_MODE, AddressRules
 from cds_service.fhir.order_writer import OrderWriter
 from cds_service.fhir.reader import RecordReader
+from cds_service.hooks.reading import is_loopback
 from cds_service.knowledge.knowledge import Knowledge
-from cds_service.settings import Settings, is_loopback
+from cds_service.settings import Settings
 from cds_service.trust.clients import (
     ANYBODY,
-    OPEN,
     ClientEntry,
+    answers_of,
     coding_of,
     meanings_of,
-    profile_of,
     read_clients,
     said,
 )
@@ -60,7 +61,7 @@ class AgreementMaker:
         clients = read_clients(path, self.knowledge) if path else {}
         for line in said(clients):
             _LOG.warning("%s", line)
-        clients = clients or {OPEN: ANYBODY}
+        clients = clients or {OPEN_CLIENT: ANYBODY}
         registered = {client: entry for client, entry in clients.items() if entry.issuer is not None}
         return Registered(
             {client: self.make(client, entry) for client, entry in clients.items()},
@@ -70,9 +71,9 @@ class AgreementMaker:
 
     def make(self, client: str, entry: ClientEntry) -> Agreement:
         """What was agreed with one client."""
-        decider, reader = self.parts(entry, None if client == OPEN else registration_of(entry))
+        decider, reader = self.parts(entry, None if client == OPEN_CLIENT else registration_of(entry))
         services = frozenset(entry.services) or None
-        is_open = client == OPEN
+        is_open = client == OPEN_CLIENT
         return Agreement(
             client=client,
             decider=decider,
@@ -138,7 +139,7 @@ def issuer_of(client: str, entry: ClientEntry) -> Issuer:
     return Issuer(
         client=client,
         issuer=entry.issuer or "",
-        algorithms=frozenset(entry.algorithms),
+        algorithms=entry.algorithms,
         keys=read_key_set({"keys": list(entry.keys)}) if entry.keys else None,
         keys_url=entry.keys_url,
         audiences=frozenset(entry.audiences),
@@ -171,4 +172,4 @@ def _queries(entry: ClientEntry, knowledge: Knowledge, settings: Settings) -> Qu
     local: dict[str, list[str]] = {}
     for code in entry.local_codes:
         local.setdefault(code.same_as.code, []).append(code.code)
-    return knowledge.queries_for(profile_of(entry, knowledge, settings.ehr_profile), local)
+    return knowledge.queries_for(answers_of(entry, knowledge, settings.ehr_profile), local)

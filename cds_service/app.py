@@ -35,12 +35,13 @@ from cds_service.decision.ports import Comments
 from cds_service.decision.quieting import Quieting
 from cds_service.fhir.client.fhir_client import FHIRClient
 from cds_service.hooks.json_limits import JSONLimits
+from cds_service.hooks.reading import is_loopback
 from cds_service.knowledge.knowledge import Knowledge
 from cds_service.knowledge.loader import load_knowledge
 from cds_service.knowledge.pages.content import Exhibits
 from cds_service.ledger import Ledger, LedgerError, open_ledger, open_pseudonyms
 from cds_service.registry import Registry, Tokens
-from cds_service.settings import Settings, is_loopback
+from cds_service.settings import Settings
 from cds_service.trust.audit import audited, open_audit, running
 from cds_service.web.insight.routes import insight_routes
 from cds_service.web.pages import CONTENT_SECURITY_POLICY, Pages, start_page

@@ -10,13 +10,13 @@ from cds_service.agreements import AgreementMaker, Registered
 from cds_service.api.door import STRANGER
 from cds_service.api.metrics import Metrics
 from cds_service.decision.agreement import Agreement
+from cds_service.decision.callers import OPEN_CLIENT
 from cds_service.errors import SettingsError
 from cds_service.fhir.client.documents import Documents
 from cds_service.fhir.client.network import AddressRules
 from cds_service.ledger import Ledger
 from cds_service.ledger.seen_tokens import SeenTokens
 from cds_service.settings import OPEN_TO_ALL, Settings
-from cds_service.trust.clients import OPEN
 from cds_service.trust.clients_file import ClientsFile
 from cds_service.trust.keys import KeySets
 from cds_service.trust.replay import MemoryReplayStore, SharedOrLocal
@@ -46,7 +46,7 @@ class Registry:
 
     def _join(self, path: Path | None) -> Registered:
         made = self._maker.read(path)
-        is_open = OPEN in made.agreements
+        is_open = OPEN_CLIENT in made.agreements
         if is_open and not self._settings.is_on_this_machine_only:
             raise SettingsError(OPEN_TO_ALL)
         if self._was_open not in (None, is_open):

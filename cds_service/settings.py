@@ -17,7 +17,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from cds_service.errors import SettingsError
-from cds_service.hooks.reading import is_absolute_url
+from cds_service.hooks.reading import is_absolute_url, is_loopback
 
 SANDBOX = "https://sandbox.cds-hooks.org"
 OPEN_TO_ALL = (
@@ -366,17 +366,6 @@ def _without_secrets(url: str) -> str:
         return url
     found = _POSTGRESQL.fullmatch(url)
     return f"postgresql://{found['where']}" if found else "postgresql://…"
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host name or address is this machine itself."""
-    name = host.strip("[]").lower()
-    if name == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return False
 
 
 def read_settings() -> Settings:

@@ -11,10 +11,9 @@ from starlette.requests import Request
 
 from cds_service.api.calls import Party
 from cds_service.decision.agreement import Agreements
-from cds_service.decision.callers import Authenticator, Caller
+from cds_service.decision.callers import OPEN_CLIENT, Authenticator, Caller
 from cds_service.errors import ForbiddenError, UnauthorizedError
 
-OPEN_CLIENT: Final = "open"
 STRANGER: Final = "unknown"
 """Stands in the metrics for who was not let in."""
 

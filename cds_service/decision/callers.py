@@ -5,7 +5,10 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
+
+OPEN_CLIENT: Final = "open"
+"""The client of open mode: whoever calls, without a token."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ returned, asks for no data, leaves no gap and changes no answer.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +28,3 @@ class Rollout:
 
 
 ALL_LIVE: Final = Rollout()
-
-
-class Rollouts(Protocol):
-    """What was set for each client. May change between two calls, never within one."""
-
-    def of(self, client: str) -> Rollout:
-        """The rollout of a client; everything is live where nothing was set."""
-        ...

@@ -6,6 +6,7 @@ exceptions are not chained to ours, so that no traceback quotes it either.
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from typing import Final, TypeVar
 from urllib.parse import urlsplit
@@ -96,6 +97,17 @@ def is_absolute_url(url: str) -> bool:
         return (
             parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0 and "@" not in parts.netloc
         )
+    except ValueError:
+        return False
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address is this machine itself."""
+    name = host.strip("[]").lower()
+    if name == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(name).is_loopback
     except ValueError:
         return False
 

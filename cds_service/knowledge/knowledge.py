@@ -16,7 +16,7 @@ from cds_service.errors import KnowledgeError, SettingsError
 from cds_service.knowledge.corrections import CorrectionRules
 from cds_service.knowledge.names import Names
 from cds_service.knowledge.prefetch import HookNeeds
-from cds_service.knowledge.queries import queries_of
+from cds_service.knowledge.queries import Answers, queries_of
 from cds_service.knowledge.schema import (
     EHRProfileEntry,
     EvidenceEntry,
@@ -69,17 +69,21 @@ class Knowledge:
 
     def queries(self, profile: str = "") -> Queries:
         """What is asked of a client: by the needs' own queries, or by those of an EHR profile. Raises SettingsError."""
-        if profile and profile not in self.ehr_profiles:
+        return self.queries_for(self.answers_of(profile))
+
+    def answers_of(self, profile: str) -> Answers:
+        """How the EHR of this profile answers for each need; without a name, none in its own way. SettingsError."""
+        if not profile:
+            return {}
+        if profile not in self.ehr_profiles:
             there = ", ".join(self.ehr_profiles) or "none"
             raise SettingsError(f"there is no EHR profile {profile!r} in ehr_profiles/; there are: {there}")
-        return self.queries_for(self.ehr_profiles[profile] if profile else None)
+        return self.ehr_profiles[profile].needs
 
-    def queries_for(
-        self, profile: EHRProfileEntry | None, local_codes: Mapping[str, Sequence[str]] | None = None
-    ) -> Queries:
-        """What is asked by these queries. ``local_codes``: a code of ours → those of a site that mean the same."""
+    def queries_for(self, answers: Answers, local_codes: Mapping[str, Sequence[str]] | None = None) -> Queries:
+        """What is asked of such an EHR. ``local_codes``: a code of ours → those of a site that mean the same."""
         asks = {hook: needs.with_local_codes(local_codes or {}) for hook, needs in self.hook_needs.items()}
-        return queries_of(asks, self.names.needs, profile)
+        return queries_of(asks, self.names.needs, answers)
 
     def reviews(self, on: dt.date) -> list[str]:
         """What a start-up log says of reviews that are overdue and periods that are over. Nothing stops for a date."""

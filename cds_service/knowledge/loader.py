@@ -29,7 +29,7 @@ from cds_service.knowledge.knowledge import NEXT, Knowledge
 from cds_service.knowledge.names import Names
 from cds_service.knowledge.prefetch import needs_at
 from cds_service.knowledge.problems import Problems
-from cds_service.knowledge.queries import CODES, THIS_PATIENT, names_patient, queries_of
+from cds_service.knowledge.queries import problems_of, queries_of
 from cds_service.knowledge.recommendation_compiler import RecommendationCompiler
 from cds_service.knowledge.snooze import ReasonRule, SnoozeRules
 
@@ -264,12 +264,8 @@ class Loader:
         place = ("needs", name)
         if answer.unavailable and answer.queries:
             self.problems.add(document, place, "it is unavailable and has queries", "one of the two")
-        for index, query in enumerate(answer.queries):
-            if not names_patient(query, need.resource):
-                remedy = f"write {need.resource}?patient={THIS_PATIENT}&… without modifiers"
-                self.problems.add(document, (*place, "queries", index), "no query for this patient's data", remedy)
-            if CODES in query and CODES not in need.query:
-                self.problems.add(document, (*place, "queries", index), "{codes} is for findings only", "take it out")
+        for index, problem, remedy in problems_of(answer, need):
+            self.problems.add(document, (*place, "queries", index), problem, remedy)
 
     def _check_attributes(self, document: Document, entry: schema.SourceAttributesFile) -> None:
         for index, attribute in enumerate(entry.attributes):

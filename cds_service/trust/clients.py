@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
+from cds_service.decision.callers import OPEN_CLIENT
 from cds_service.decision.rollout import Rollout
 from cds_service.domain.codes import Coding, Meaning
 from cds_service.domain.sides import SIDES_BY_NAME
@@ -19,17 +20,14 @@ from cds_service.hooks.reading import is_absolute_url
 from cds_service.knowledge.document import Document, Steps, read_document
 from cds_service.knowledge.knowledge import Knowledge
 from cds_service.knowledge.problems import Problems
-from cds_service.knowledge.queries import CODES, THIS_PATIENT, names_patient
-from cds_service.knowledge.schema import EHRNeedEntry, EHRProfileEntry, Entry, Name, Sentence
-from cds_service.trust.jwk import UnusableKeysError, read_key_set
+from cds_service.knowledge.queries import Answers, problems_of
+from cds_service.knowledge.schema import Entry, Name, NeedAnswerEntry, Sentence
+from cds_service.trust.jwk import DEFAULT_ALGORITHMS, Algorithm, UnusableKeysError, read_key_set
+from cds_service.trust.keys import is_keys_url
 
-OPEN: Final = "open"
-"""The client of open mode: whoever calls, without a token."""
-Algorithm = Literal["ES256", "ES384", "RS384", "PS256", "PS384", "PS512", "EdDSA"]
 ActionKind = Literal["create", "update", "delete"]
 RequestKind = Literal["ServiceRequest", "DeviceRequest"]
 ClientId = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,63}$")]
-_PRIVATE_MEMBERS: Final = ("d", "p", "q", "dp", "dq", "qi", "oth", "k")
 
 
 def _url(value: str) -> str:
@@ -40,8 +38,7 @@ def _url(value: str) -> str:
 
 def _guarded_url(value: str) -> str:
     """An address whose answer is trusted: https, or this machine."""
-    parts = urlsplit(_url(value))
-    if parts.scheme != "https" and parts.hostname not in ("localhost", "127.0.0.1", "::1"):
+    if not is_keys_url(_url(value)):
         raise ValueError("begins with https://, unless it is on this machine")
     return value
 
@@ -62,11 +59,8 @@ OriginURL = Annotated[str, AfterValidator(_origin)]
 NetworkText = Annotated[str, BeforeValidator(_network)]
 
 
-class ClientNeedEntry(Entry):
+class ClientNeedEntry(NeedAnswerEntry):
     """How this client's EHR answers for one need: by these queries, or not at all."""
-
-    queries: list[Sentence] = []
-    unavailable: bool = False
 
     @model_validator(mode="after")
     def _says_one(self) -> Self:
@@ -105,7 +99,7 @@ class ClientEntry(Entry):
     issuer: Sentence | None = None
     keys: tuple[dict[str, Any], ...] = ()
     keys_url: GuardedURL | None = None
-    algorithms: tuple[Algorithm, ...] = ("ES384", "RS384")
+    algorithms: frozenset[Algorithm] = DEFAULT_ALGORITHMS
     audiences: tuple[Sentence, ...] = ()
     tenants: tuple[Name, ...] = ()
     # what it may do
@@ -127,21 +121,9 @@ class ClientEntry(Entry):
     in_shadow: tuple[Name, ...] = ()
     next_version_in_shadow: tuple[Name, ...] = ()
 
-    @field_validator("keys")
-    @classmethod
-    def _are_public(cls, keys: tuple[dict[str, Any], ...]) -> tuple[dict[str, Any], ...]:
-        for key in keys:
-            if any(member in key for member in _PRIVATE_MEMBERS):
-                raise ValueError("holds a private key or a shared secret: only public keys belong here")
-            if not isinstance(key.get("kid"), str) or not key["kid"]:
-                raise ValueError("has no `kid`, by which tokens name it")
-        if len({key["kid"] for key in keys}) < len(keys):
-            raise ValueError("two keys have the same `kid`")
-        return keys
-
     @field_validator("algorithms")
     @classmethod
-    def _at_least_one(cls, algorithms: tuple[str, ...], _: ValidationInfo) -> tuple[str, ...]:
+    def _at_least_one(cls, algorithms: frozenset[str]) -> frozenset[str]:
         if not algorithms:
             raise ValueError("names no algorithm: leave it out for ES384 and RS384")
         return algorithms
@@ -198,7 +180,7 @@ def _check_together(clients: Mapping[str, ClientEntry], document: Document, prob
     seen: dict[str, str] = {}
     for client, entry in clients.items():
         place = ("clients", client)
-        if client == OPEN:
+        if client == OPEN_CLIENT:
             if len(clients) > 1:
                 remedy = "take it out, or the others"
                 problems.add(
@@ -293,15 +275,8 @@ class _Check:
         if need is None:
             self.problems.unknown(self.document, place, "need", name, self.knowledge.names.needs)
             return
-        for index, query in enumerate(answer.queries):
-            if not names_patient(query, need.resource):
-                remedy = f"write {need.resource}?patient={THIS_PATIENT}&… without modifiers"
-                problem = "no query for this patient's data"
-                self.problems.add(self.document, (*place, "queries", index), problem, remedy)
-            if CODES in query and CODES not in need.query:
-                self.problems.add(
-                    self.document, (*place, "queries", index), "{codes} is for findings only", "take it out"
-                )
+        for index, problem, remedy in problems_of(answer, need):
+            self.problems.add(self.document, (*place, "queries", index), problem, remedy)
 
 
 def coding_of(entry: LocalCodingEntry, knowledge: Knowledge) -> Coding:
@@ -319,22 +294,6 @@ def meanings_of(entry: LocalCodeEntry, knowledge: Knowledge) -> tuple[Meaning, .
     return tuple(meaning._replace(side=SIDES_BY_NAME[entry.side]) for meaning in meanings)
 
 
-def profile_of(entry: ClientEntry, knowledge: Knowledge, default: str) -> EHRProfileEntry | None:
-    """The queries of this client: those of its EHR profile, or of the default one, with its own in their place."""
-    name = entry.ehr_profile or default
-    if name and name not in knowledge.ehr_profiles:
-        there = ", ".join(knowledge.ehr_profiles) or "none"
-        raise SettingsError(f"there is no EHR profile {name!r} in ehr_profiles/; there are: {there}")
-    profile = knowledge.ehr_profiles.get(name)
-    if not entry.needs:
-        return profile
-    own = {
-        need: EHRNeedEntry.model_validate(
-            {"queries": answer.queries, "unavailable": answer.unavailable, "rests on": "the clients file"}
-        )
-        for need, answer in entry.needs.items()
-    }
-    needs = {**(profile.needs if profile else {}), **own}
-    return EHRProfileEntry.model_validate(
-        {"title": profile.title if profile else "own", "status": "as registered", "needs": {}}
-    ).model_copy(update={"needs": needs})
+def answers_of(entry: ClientEntry, knowledge: Knowledge, default: str) -> Answers:
+    """How the EHR of this client answers: as its profile, or the default one, says; its own entries come first."""
+    return {**knowledge.answers_of(entry.ehr_profile or default), **entry.needs}

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal, get_args
 
 import jwt
 from cryptography.exceptions import UnsupportedAlgorithm
 
-ALGORITHMS: Final = frozenset(("ES256", "ES384", "RS384", "PS256", "PS384", "PS512", "EdDSA"))
+Algorithm = Literal["ES256", "ES384", "RS384", "PS256", "PS384", "PS512", "EdDSA"]
 """What may be agreed with a client. Neither `none` nor HMAC stands here, so that no registration can ask for them."""
-DEFAULT_ALGORITHMS: Final = frozenset(("ES384", "RS384"))
+ALGORITHMS: Final[frozenset[Algorithm]] = frozenset(get_args(Algorithm))
+DEFAULT_ALGORITHMS: Final[frozenset[Algorithm]] = frozenset(("ES384", "RS384"))
 
 _RSA: Final = ("RS384", "PS256", "PS384", "PS512")
 _FITTING: Final[Mapping[tuple[str, str], tuple[str, ...]]] = {
@@ -31,7 +32,9 @@ _LONGEST_EXPONENT: Final = 6
 _LEAST_RSA_BITS: Final = 2048
 _MOST_KEYS: Final = 100
 _LONGEST_KID: Final = 256
-_READERS: Final = {name: jwt.PyJWS([name], {"enforce_minimum_key_length": True}) for name in ALGORITHMS}
+_READERS: Final[Mapping[str, jwt.PyJWS]] = {
+    name: jwt.PyJWS([name], {"enforce_minimum_key_length": True}) for name in ALGORITHMS
+}
 
 
 class UnusableKeysError(ValueError):
@@ -95,7 +98,9 @@ def _read_key(jwk: object, taken: Collection[str]) -> Key:
     if kid in taken:
         raise UnusableKeysError("another key has this kid")
     if not _SECRET.isdisjoint(jwk):
-        raise UnusableKeysError("holds the secret itself: make a new pair, and publish its public half only")
+        raise UnusableKeysError(
+            "holds the key itself, not its public half only: make a new pair, and publish the public one"
+        )
     fitting = _fitting(jwk)
     public = _public_members(jwk)
     try:

@@ -7,7 +7,6 @@ that fails is a reason to ask it more than once in a while.
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import logging
 import math
 import time
@@ -17,6 +16,7 @@ from typing import Final, Protocol
 from urllib.parse import urlsplit
 
 from cds_service.errors import FetchError, RefusalReason, UnauthorizedError
+from cds_service.hooks.reading import is_loopback
 from cds_service.trust.jwk import Key, KeySet, UnusableKeysError, read_key_set
 from cds_service.trust.strict_json import read_json
 
@@ -147,14 +147,7 @@ def is_keys_url(url: str) -> bool:
     host = parts.hostname or ""
     if not host or "@" in parts.netloc:
         return False
-    return parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(host))
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+    return parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host))
 
 
 def _read(body: bytes) -> KeySet:

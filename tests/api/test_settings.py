@@ -2,7 +2,8 @@
 
 import pytest
 
-from cds_service.settings import SANDBOX, Settings, SettingsError, is_loopback, read_settings
+from cds_service.hooks.reading import is_loopback
+from cds_service.settings import SANDBOX, Settings, SettingsError, read_settings
 
 
 def test_the_defaults_listen_on_loopback_in_utc_with_a_file_as_ledger():

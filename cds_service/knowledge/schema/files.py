@@ -98,11 +98,16 @@ class NeedEntry(Entry):
     words: Sentence
 
 
-class EHRNeedEntry(Entry):
-    """How one EHR answers for one need: by these queries, by the need's own, or not at all."""
+class NeedAnswerEntry(Entry):
+    """How an EHR answers for one need: by these queries, by the need's own, or not at all."""
 
     queries: list[Sentence] = []
     unavailable: bool = False
+
+
+class EHRNeedEntry(NeedAnswerEntry):
+    """The same in an EHR profile, with what it rests on."""
+
     rests_on: Sentence
 
 
