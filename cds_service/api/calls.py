@@ -89,8 +89,8 @@ class _Answered:
 class CallHandler:
     """Answers the calls of known clients and takes their feedback.
 
-    ``large_calls`` is where long records are read, beside the loop. ``deadline`` is the time of a whole call in seconds, of which a little is left for deciding. Without ``comments``
-    nothing is kept of what users write.
+    ``large_calls`` is where long records are read, beside the loop. ``deadline`` is the time of a whole call in
+    seconds, of which a little is left for deciding. Without ``comments`` nothing is kept of what users write.
     """
 
     knowledge: Knowledge
