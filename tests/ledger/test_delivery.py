@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import math
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -142,6 +143,25 @@ class TestDatabaseDown:
         assert answers == [FeedbackReport(None)]
         drained(ledger)
         assert len(postgresql_store.rows("call")) == 22
+
+    def test_a_database_that_hangs_while_it_is_looked_after_is_noticed_once_something_waits_for_it(
+        self, postgresql_store, monkeypatch
+    ):
+        monkeypatch.setattr("cds_service.ledger.courier._HANGS_AFTER", 0.2)
+        ledger = postgresql_store.open()
+        keep(ledger, *calls(1))
+        drained(ledger)
+        wait_until(lambda: ledger.courier._seconds_to_looking_after > 0, "the first look")
+        with postgresql_store.server.frozen():
+            ledger.courier._looked_after_at = -math.inf  # a day is over
+            ledger.courier.call()
+            wait_until(lambda: ledger.courier._asking_since, "the courier to ask", 2)
+            time.sleep(0.3)
+            assert not ledger.courier.is_stuck  # it holds up nobody
+            keep(ledger, *calls(1))
+            wait_until(lambda: ledger.courier.is_stuck, "the courier to notice", 2)
+        drained(ledger)
+        assert len(postgresql_store.rows("call")) == 2
 
 
 class TestOnce:
