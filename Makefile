@@ -24,7 +24,8 @@ help: ## this list
 
 .PHONY: run
 run: $(VENV)/run.stamp ## start the service on this machine
-	@$(BIN)/cds-service serve $(ARGS)
+	@CDS_DEVELOPMENT=$${CDS_DEVELOPMENT:-$$([ "$$CDS_CLIENTS_FILE$$CDS_ALLOW_OPEN$$CDS_HOST" ] && echo false || echo true)} \
+		$(BIN)/cds-service serve $(ARGS)
 
 .PHONY: test
 test: $(VENV)/dev.stamp ## the tests

@@ -9,7 +9,7 @@ import signal
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager, suppress
-from functools import partial
+from functools import cached_property, partial
 
 from fastapi import FastAPI
 from fastapi.telemetry import TelemetryConfig
@@ -22,6 +22,7 @@ from cds_service.agreements import AgreementMaker, open_mode
 from cds_service.api.body import BodyLimits
 from cds_service.api.calls import CallHandler
 from cds_service.api.door import Door
+from cds_service.api.edited_cards import EditedCards, WithEditedCards
 from cds_service.api.errors import on_http_error, on_ledger_error
 from cds_service.api.exchanges import ExchangeLog
 from cds_service.api.limits import CallLimits
@@ -39,7 +40,7 @@ from cds_service.hooks.reading import is_loopback
 from cds_service.knowledge.knowledge import Knowledge
 from cds_service.knowledge.loader import load_knowledge
 from cds_service.knowledge.pages.content import Exhibits
-from cds_service.ledger import Ledger, LedgerError, open_ledger, open_pseudonyms
+from cds_service.ledger import Ledger, LedgerError, Pseudonymizer, open_ledger, open_pseudonyms
 from cds_service.registry import Registry, Tokens
 from cds_service.settings import Settings
 from cds_service.trust.audit import audited, open_audit, running
@@ -56,6 +57,42 @@ def utc_now() -> dt.datetime:
     return dt.datetime.now(dt.UTC)
 
 
+class _Foundation:
+    """What lasts while the process runs, whatever the knowledge says."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Callable[[], dt.datetime],
+        exhibits: Callable[[Knowledge], Exhibits] | None,
+        cards: EditedCards | None = None,
+    ) -> None:
+        """The ledger is opened when it is asked for: after all that can be wrong with the rest was looked at."""
+        self.settings, self.clock, self.exhibits = settings, clock, exhibits
+        self.cards = cards
+        self.metrics: Metrics | None = None
+        self.audit = open_audit(settings.audit_file, self._count_lost_audit)
+        self.large_calls = ThreadPoolExecutor(_LARGE_CALLS_AT_ONCE, thread_name_prefix="large-call")
+        self.fhir_client = FHIRClient(open_mode, self.large_calls, ca_file=settings.ca_file)
+
+    @cached_property
+    def comments(self) -> Comments | None:
+        return _comments(self.settings)
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        it = self.settings
+        return open_ledger(it.database_url, it.journal_file, it.journal_limit, it.ledger_period)
+
+    @cached_property
+    def hashes(self) -> Pseudonymizer:
+        return open_pseudonyms(self.settings.database_url, self.settings.ledger_key_file)
+
+    def _count_lost_audit(self) -> None:
+        if self.metrics is not None:
+            self.metrics.count_lost_audit()
+
+
 def create_app(
     settings: Settings,
     clock: Callable[[], dt.datetime] = utc_now,
@@ -70,15 +107,22 @@ def create_app(
         _LOG.warning("%s", said)
     if not settings.red_flags:
         _LOG.warning("red flags are switched off (CDS_RED_FLAGS)")
-    metrics = Metrics(knowledge)
-    audit = open_audit(settings.audit_file, metrics.count_lost_audit)
-    large_calls = ThreadPoolExecutor(_LARGE_CALLS_AT_ONCE, thread_name_prefix="large-call")
-    fhir_client = FHIRClient(open_mode, large_calls, ca_file=settings.ca_file)
-    maker = AgreementMaker(settings, knowledge, fhir_client)
+    foundation = _Foundation(settings, clock, exhibits)
+    if not settings.development:
+        return _app_of(knowledge, foundation)
+    foundation.cards = EditedCards(settings.cards_dir, lambda: _app_of(load_knowledge(settings.cards_dir), foundation))
+    app = _app_of(knowledge, foundation)
+    app.add_middleware(WithEditedCards, cards=foundation.cards)
+    return app
+
+
+def _app_of(knowledge: Knowledge, foundation: _Foundation) -> FastAPI:
+    """The service with this knowledge."""
+    settings, clock, audit = foundation.settings, foundation.clock, foundation.audit
+    metrics = foundation.metrics = Metrics(knowledge)
+    maker = AgreementMaker(settings, knowledge, foundation.fhir_client)
     registry = Registry(settings, maker, metrics, partial(audited, audit, clock))
-    comments = _comments(settings)
-    ledger = open_ledger(settings.database_url, settings.journal_file, settings.journal_limit, settings.ledger_period)
-    hashes = open_pseudonyms(settings.database_url, settings.ledger_key_file)
+    comments, ledger, hashes = foundation.comments, foundation.ledger, foundation.hashes
     metrics.watch_ledger(
         waiting=lambda: ledger.journal.depth,
         set_aside=ledger.journal.count_set_aside,
@@ -94,7 +138,7 @@ def create_app(
         deadline,
         BodyLimits(settings.max_body_bytes, settings.body_seconds),
         JSONLimits(settings.max_depth, settings.max_elements),
-        large_calls,
+        foundation.large_calls,
         metrics,
         refuses_unkept=settings.when_journal_is_full == "refuse",
         comments=comments,
@@ -110,8 +154,8 @@ def create_app(
         version=__version__,
         lifespan=_lifespan(
             ledger,
-            fhir_client,
-            large_calls,
+            foundation.fhir_client,
+            foundation.large_calls,
             on_hangup,
             lambda: running(audit, clock, {**loaded, "settings": settings.shown()}),
             tokens,
@@ -121,10 +165,10 @@ def create_app(
         openapi_url=None,  # its own description would know of no hook
         telemetry=_NO_TELEMETRY,
     )
-    pages = Pages(knowledge, exhibits(knowledge) if exhibits else None)
+    pages = Pages(knowledge, foundation.exhibits(knowledge) if foundation.exhibits else None)
     app.state.on_hangup, app.state.on_refused = on_hangup, partial(exchanges.refused, "request")
     app.state.mode = registry.mode
-    health = _health(ledger, registry, audit, tokens)
+    health = _health(ledger, registry, audit, tokens, foundation.cards)
     _add_pages(app, knowledge, pages, health, lambda: clock().astimezone(settings.zone).date())
     for path, answer in insight_routes(ledger.figures, knowledge):
         app.add_route(path, answer, methods=["GET"])
@@ -223,7 +267,7 @@ def _exposition(metrics: Metrics) -> Callable[[Request], Response]:
 
 
 def _health(
-    ledger: Ledger, registry: Registry, audit: AuditLog, tokens: Tokens | None
+    ledger: Ledger, registry: Registry, audit: AuditLog, tokens: Tokens | None, cards: EditedCards | None
 ) -> Mapping[str, Callable[[], object]]:
     """How the parts are, for whoever runs the service."""
     parts: dict[str, Callable[[], object]] = {
@@ -231,7 +275,11 @@ def _health(
         "clients": lambda: registry.health,
         "audit": lambda: audit.health,
     }
-    return parts | ({"tokens": lambda: tokens.health} if tokens else {})
+    if tokens:
+        parts["tokens"] = lambda: tokens.health
+    if cards:
+        parts["cards"] = lambda: cards.health
+    return parts
 
 
 def _add_pages(

@@ -96,6 +96,11 @@ class Settings(BaseSettings):
     allow_open: bool = Field(
         False, description="Allow open mode (no client is authenticated) on an address that is not loopback."
     )
+    development: bool = Field(
+        False,
+        description="Development mode: a changed file of cards/ counts from the next call on. For open mode on this "
+        "machine only; `make run` sets it.",
+    )
     admin_token_file: Path | None = Field(
         None,
         description="File with one secret of at least 32 characters: the bearer token that opens people's pages and "
@@ -247,6 +252,14 @@ class Settings(BaseSettings):
             raise ValueError(OPEN_TO_ALL)
         return self
 
+    @model_validator(mode="after")
+    def _development_is_at_home(self) -> Settings:
+        if self.development and (self.clients_file or self.allow_open or not is_loopback(self.host)):
+            raise ValueError(
+                "CDS_DEVELOPMENT is for open mode on this machine: elsewhere the knowledge changes with a start only"
+            )
+        return self
+
     @property
     def is_on_this_machine_only(self) -> bool:
         """Whether open mode is safe: it listens on loopback, or somebody answers for the network."""
@@ -300,7 +313,8 @@ class Settings(BaseSettings):
     def mode(self) -> str:
         """Who may call, in words."""
         where = f"allowed on {self.host}" if self.allow_open else "loopback only"
-        return f"open: no client is authenticated; {where}"
+        edited = "; development: changed cards count from the next call on" if self.development else ""
+        return f"open: no client is authenticated; {where}{edited}"
 
     @property
     def hsts(self) -> int:
