@@ -16,6 +16,7 @@ CONTENT_SECURITY_POLICY: Final = (
 )
 _STYLE = Path(__file__).with_name("pages.css").read_text(encoding="utf-8")
 _CITED = re.compile(r"\bE\d+[a-z]?\b")
+_MANY_COLUMNS: Final = 3
 _OUTSIDE = {"rel": "noopener noreferrer"}
 
 
@@ -70,13 +71,15 @@ def table(
 ) -> Markup:
     """A table; ``numbers`` names the columns that are set flush right. A cell that is a cell already stays.
 
-    With a ``name`` the keyboard can reach it, for a table that a narrow screen has to scroll.
+    The keyboard can reach one that a narrow screen has to scroll: one with a ``name``, and one of many columns.
     """
     right = set(numbers)
     kind: Callable[[int], str | None] = lambda index: "number" if index in right else None  # noqa: E731  # one look-up
     head = tag("tr", *(tag("th", words, scope="col", class_=kind(i)) for i, words in enumerate(heads)))
     body = (tag("tr", *(_cell(cell, kind(i)) for i, cell in enumerate(row))) for row in rows)
-    reach: dict[str, str] = {"tabindex": "0", "role": "region", "aria_label": name} if name else {}
+    reach: dict[str, str] = {}
+    if name or len(heads) >= _MANY_COLUMNS:
+        reach = {"tabindex": "0", "role": "region" if name else "group", "aria_label": name or ", ".join(heads)}
     return tag("div", tag("table", tag("thead", head), tag("tbody", *body)), class_="wide", **reach)
 
 

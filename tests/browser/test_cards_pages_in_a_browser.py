@@ -1,0 +1,47 @@
+"""The pages behind the cards in a real browser: what a committee reads, on a desk and on a phone."""
+
+import pytest
+
+from cds_service.app import create_app
+from cds_service.authoring.exhibits import CaseExhibits
+from cds_service.settings import Settings
+from tests.browser.browsing import ARGUMENTS, BROWSER, NO_BROWSER, WIDTHS, served, violations
+
+if BROWSER is None:
+    pytest.skip(NO_BROWSER, allow_module_level=True)
+
+from playwright.sync_api import sync_playwright
+
+PAGES = ("FD-AFO-01", "FD-RF-01", "index", "coverage", "value-set-foot-drop")
+
+
+@pytest.fixture(scope="module")
+def address():
+    settings = Settings(database_url="sqlite://")
+    with served(create_app(settings, exhibits=lambda knowledge: CaseExhibits(settings, knowledge))) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with sync_playwright() as driver:
+        opened = driver.chromium.launch(executable_path=BROWSER, args=ARGUMENTS)
+        yield opened
+        opened.close()
+
+
+@pytest.mark.parametrize(("width", "scheme"), [("desktop", "light"), ("phone", "dark"), ("phone", "light")])
+@pytest.mark.parametrize("name", PAGES)
+def test_axe_finds_nothing_and_the_page_asks_no_other_host(browser, address, name, width, scheme):
+    size = WIDTHS[width]
+    page = browser.new_page(viewport={"width": size[0], "height": size[1]}, color_scheme=scheme)
+    asked, complaints = [], []
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("console", lambda message: complaints.append(message.text))
+    page.goto(f"{address}/cards/{name}")
+    page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true; })")
+    assert violations(page) == []
+    assert complaints == []
+    assert all(url.startswith(address) for url in asked)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.close()
