@@ -21,10 +21,11 @@ _LARGEST_GROUP: Final = 256
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Job:
-    """Something to write, what to do once it is committed, and who waits for it."""
+    """Something to write, what to do once it is committed or has failed, and who waits for it."""
 
     work: Callable[[sqlite3.Connection], Any]
     committed: Callable[[Any], None] | None
+    failed: Callable[[], None] | None = None
     done: Future[Any] = field(default_factory=Future)
 
 
@@ -44,15 +45,19 @@ class GroupWriter:
         self._thread.start()
 
     async def write(
-        self, work: Callable[[sqlite3.Connection], Answer], committed: Callable[[Answer], None] | None = None
+        self,
+        work: Callable[[sqlite3.Connection], Answer],
+        committed: Callable[[Answer], None] | None = None,
+        failed: Callable[[], None] | None = None,
     ) -> Answer:
         """Run `work` in the writer's thread; return what it returned once the commit that holds it is done.
 
-        `committed` is called with that in the same thread, after the commit and before any other work.
+        `committed` is called with that in the same thread, after the commit and before any other work; `failed` where
+        nothing comes of it. One of the two is called, also where nobody waits any more.
         Raises `LedgerError` after `close`, and when SQLite refuses the work or the commit.
         """
         try:
-            answer: Answer = await asyncio.wrap_future(self._hand_over(work, committed))
+            answer: Answer = await asyncio.wrap_future(self._hand_over(_Job(work, committed, failed)))
         except sqlite3.Error as error:
             raise LedgerError(f"The journal could not be written: {error}") from error
         return answer
@@ -62,18 +67,17 @@ class GroupWriter:
     ) -> Answer:
         """The same for a thread that may wait."""
         try:
-            answer: Answer = self._hand_over(work, committed).result()
+            answer: Answer = self._hand_over(_Job(work, committed)).result()
         except sqlite3.Error as error:
             raise LedgerError(f"The journal could not be written: {error}") from error
         return answer
 
-    def _hand_over(
-        self, work: Callable[[sqlite3.Connection], Any], committed: Callable[[Any], None] | None
-    ) -> Future[Any]:
-        job = _Job(work, committed)
+    def _hand_over(self, job: _Job) -> Future[Any]:
         job.done.set_running_or_notify_cancel()  # from here on a cancelled caller no longer stops the work
         with self._lock:
             if self._closed:
+                if job.failed is not None:
+                    job.failed()
                 raise LedgerError("The ledger is closed.")
             self._jobs.put(job)
         return job.done
@@ -125,6 +129,8 @@ class GroupWriter:
                     job.committed(answer)
                 job.done.set_result(answer)
             else:
+                if job.failed is not None:
+                    job.failed()
                 job.done.set_exception(failure)
 
     def _attempt(self, work: Callable[[sqlite3.Connection], Any]) -> _Outcome:

@@ -11,6 +11,7 @@ import sqlite3
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
+from threading import Lock
 from typing import Final, NamedTuple
 
 from cds_service.errors import JournalFullError
@@ -42,6 +43,7 @@ class Journal:
         self.limit = limit
         self._stored = _count(connection)
         self._on_their_way = 0
+        self._counting = Lock()
         self._writer = GroupWriter(connection)
 
     @property
@@ -51,19 +53,23 @@ class Journal:
 
     async def append(self, kind: str, body: bytes) -> None:
         """Keep an entry; returns after the commit that holds it. Raises JournalFullError, LedgerError."""
-        if self._stored + self._on_their_way >= self.limit:
-            raise JournalFullError
+        with self._counting:
+            if self._stored + self._on_their_way >= self.limit:
+                raise JournalFullError
+            self._on_their_way += 1
 
         def insert(connection: sqlite3.Connection) -> None:
             connection.execute("INSERT INTO entry (kind, body) VALUES (?, ?)", (kind, body))
 
-        def count(_: None) -> None:
-            self._stored += 1  # in the writer's thread, like the count after a deletion
+        await self._writer.write(insert, self._count_stored, self._count_lost)
 
-        self._on_their_way += 1
-        try:
-            await self._writer.write(insert, count)
-        finally:
+    def _count_stored(self, _: None) -> None:
+        with self._counting:
+            self._stored += 1
+            self._on_their_way -= 1
+
+    def _count_lost(self) -> None:
+        with self._counting:
             self._on_their_way -= 1
 
     def take(self, most: int) -> list[Entry]:
@@ -78,7 +84,8 @@ class Journal:
             return _count(connection)
 
         def note(left: int) -> None:
-            self._stored = left
+            with self._counting:
+                self._stored = left
 
         self._writer.write_and_wait(delete, note)
 

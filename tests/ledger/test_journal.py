@@ -10,7 +10,7 @@ from contextlib import closing
 
 import pytest
 
-from cds_service.ledger import Journal, LedgerError
+from cds_service.ledger import Journal, JournalFullError, LedgerError
 from cds_service.ledger.group_writer import GroupWriter
 from cds_service.ledger.sqlite_files import APPLICATION_ID, SCHEMA_VERSION
 from tests.api.world import ROOT
@@ -249,3 +249,30 @@ def test_a_file_that_is_no_database_is_refused(path):
     with pytest.raises(LedgerError, match="cannot be opened"):
         Journal(path, 10)
     assert path.read_text().startswith("somebody's")
+
+
+def test_the_room_of_what_could_not_be_written_or_was_given_up_is_neither_lost_nor_counted_twice(path):
+    with closing(Journal(path, 3)) as journal, closing(sqlite3.connect(path)) as other:
+        other.execute("ALTER TABLE entry RENAME TO away")
+
+        async def fail():
+            return await asyncio.gather(*(journal.append("call", b"{}") for _ in range(3)), return_exceptions=True)
+
+        assert [type(outcome) for outcome in asyncio.run(fail())] == [LedgerError] * 3
+        other.execute("ALTER TABLE away RENAME TO entry")
+
+        async def give_up():
+            waiting = asyncio.create_task(journal.append("call", b"{}"))
+            await asyncio.sleep(0)
+            waiting.cancel()
+            await asyncio.wait([waiting])
+            journal.count_set_aside()  # whatever was handed over before is written by then
+            await asyncio.gather(*(journal.append("call", b"{}") for _ in range(2)))
+
+        asyncio.run(give_up())
+        assert journal.depth == 3
+        with pytest.raises(JournalFullError):
+            asyncio.run(journal.append("call", b"{}"))
+        journal.forget(journal.take(3)[-1].seq)
+        asyncio.run(give_up())
+        assert journal.depth == 3
