@@ -3,7 +3,7 @@
 A file of ``calls/`` has no request of its own: it is made from the patient's record, as an EHR makes it. Comparing an
 answer with its golden one replaces what must differ: uuids by their number, the service's own address, and instants of
 the call itself. Making a golden answer turns every date in it into one relative to the call; a date is believed to be
-``{{today - 35 days}}`` only if it is so at two very different times.
+``{{today - 35 days}}`` only if it is so at very different times.
 """
 
 from __future__ import annotations

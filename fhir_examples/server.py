@@ -75,7 +75,7 @@ def create_server(now: dt.datetime) -> Starlette:
                 allow_origin_regex=settings.origin_pattern,
                 allow_methods=["GET", "POST"],
                 allow_headers=["Authorization", "Content-Type", "Prefer"],
-                allow_private_network=True,  # Chromium asks before a public page, such as the Sandbox, calls this machine
+                allow_private_network=True,  # Chromium asks before a public page, as the Sandbox is, calls this machine
             )
         ],
         exception_handlers={HTTPException: _on_http_error},
