@@ -5,25 +5,19 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
-_WIDTH: Final = 118
+_WIDTH: Final = 160
 
 
-def laid_out(value: Any, before: int = 0) -> str:
-    """JSON of a value; ``before`` is the number of columns that its first line has lost already."""
+def laid_out(value: Any, indent: str = "", taken: int = 0) -> str:
+    """JSON of a value whose further lines begin with ``indent``; its first line has ``taken`` columns less."""
     text = json.dumps(value, ensure_ascii=False)
-    if before + len(text) <= _WIDTH or not value or not isinstance(value, dict | list):
+    if taken + len(text) < _WIDTH or not value or not isinstance(value, dict | list):
         return text
-    inner = (
-        [f"{json.dumps(name, ensure_ascii=False)}: " for name in value]
-        if isinstance(value, dict)
-        else [""] * len(value)
-    )
-    values = value.values() if isinstance(value, dict) else value
-    lines = [_indented(name, one) for name, one in zip(inner, values, strict=True)]
+    inner = indent + "  "
+    if isinstance(value, dict):
+        names = [f"{inner}{json.dumps(name, ensure_ascii=False)}: " for name in value]
+        lines = [name + laid_out(one, inner, len(name) + 1) for name, one in zip(names, value.values(), strict=True)]
+    else:
+        lines = [inner + laid_out(one, inner, len(inner) + 1) for one in value]
     start, end = "{}" if isinstance(value, dict) else "[]"
-    return "\n".join([start, ",\n".join(lines), end])
-
-
-def _indented(name: str, value: Any) -> str:
-    text = name + laid_out(value, before=len(name) + 2)
-    return "\n".join(f"  {line}" for line in text.splitlines())
+    return "\n".join([start, ",\n".join(lines), indent + end])
