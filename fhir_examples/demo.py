@@ -153,10 +153,10 @@ def _make_anew(calls: list[GoldenCall], *, is_written: bool) -> bool:
 
     anew = list(answered_anew(calls))
     lines = list(review(calls, anew))
-    print("\n".join(lines) if lines else f"Nothing changed in {len(calls)} golden answers.")
     if is_written:
         write(anew)
-    elif lines:
+    print("\n".join(lines) if lines else f"Nothing changed in {len(calls)} golden answers.")
+    if lines and not is_written:
         print("Nothing is written: --update does.")
     return bool(lines)
 

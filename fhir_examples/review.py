@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from difflib import SequenceMatcher
-from typing import Any
+from typing import Any, Final
 
 from fhir_examples.golden import GoldenCall
+
+_AROUND: Final = 30
+"""How many characters are shown around what differs in a long text, at least; up to the next word."""
 
 
 def review(before: Iterable[GoldenCall], after: Iterable[GoldenCall]) -> Iterator[str]:
@@ -45,7 +48,7 @@ def _cards(old: list[dict[str, Any]], new: list[dict[str, Any]]) -> Iterator[str
 def _card(old: dict[str, Any], new: dict[str, Any]) -> Iterator[str]:
     for name in ("indicator", "summary"):
         if old[name] != new[name]:
-            yield f"{name}: “{old[name]}” → “{new[name]}”"
+            yield f"{name}: {_said(old[name], new[name])}"
     yield from _lists("detail", old.get("detail", "").split("\n\n"), new.get("detail", "").split("\n\n"))
     yield from _suggestions(old.get("suggestions", []), new.get("suggestions", []))
     before, after = ([one["display"] for one in card.get("overrideReasons", [])] for card in (old, new))
@@ -70,11 +73,34 @@ def _bare(suggestion: dict[str, Any]) -> dict[str, Any]:
 
 
 def _lists(what: str, before: list[str], after: list[str]) -> Iterator[str]:
-    """What went and what came, in the order in which it stands."""
+    """What went, what came, and what has other words, in the order in which it stands."""
     for change, start, end, new_start, new_end in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
-        if change != "equal":
-            yield from (f"{what} gone: “{one}”" for one in before[start:end])
-            yield from (f"{what} new: “{one}”" for one in after[new_start:new_end])
+        gone, come = before[start:end], after[new_start:new_end]
+        if change == "replace" and len(gone) == len(come):
+            yield from (f"{what}: {_said(old, new)}" for old, new in zip(gone, come, strict=True))
+        elif change != "equal":
+            yield from (f"{what} gone: “{one}”" for one in gone)
+            yield from (f"{what} new: “{one}”" for one in come)
+
+
+def _said(old: str, new: str) -> str:
+    """Two texts, each without what they begin and end with alike, but for some words around what differs."""
+    start = _alike(old, new)
+    end = _alike(old[start:][::-1], new[start:][::-1])
+    return f"{_part(old, start, end)} → {_part(new, start, end)}"
+
+
+def _alike(one: str, other: str) -> int:
+    """With how many equal characters two texts begin."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((number for number, (a, b) in pairs if a != b), min(len(one), len(other)))
+
+
+def _part(text: str, start: int, end: int) -> str:
+    first = text.rfind(" ", 0, start - _AROUND) + 1 if start > _AROUND else 0
+    last = text.find(" ", len(text) - end + _AROUND) if end > _AROUND else -1
+    last = len(text) if last < 0 else last
+    return f"“{'…' if first else ''}{text[first:last]}{'…' if last < len(text) else ''}”"
 
 
 def _rest(what: str, old: Any, new: Any) -> Iterator[str]:

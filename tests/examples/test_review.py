@@ -38,15 +38,19 @@ def card(data, number=0):
         (lambda data: card(data).update(summary="Other words"), ["~ FD-AFO-01 summary: “Foot drop (right)"]),
         (
             lambda data: card(data).update(detail=card(data)["detail"].replace("few, small", "many, large")),
-            ["~ FD-AFO-01 detail gone: “An ankle-foot", "~ FD-AFO-01 detail new: “An ankle-foot"],
+            ["~ FD-AFO-01 detail: “…neuropathic foot drop the studies are few, small and mixed.” → “…neuropathic foot"],
         ),
         (
             lambda data: card(data)["suggestions"][0].update(label="Order another"),
-            ["~ FD-AFO-01 suggestion gone: “Order an ankle", "~ FD-AFO-01 suggestion new: “Order another”"],
+            ["~ FD-AFO-01 suggestion: “Order an ankle-foot orthosis (right)” → “Order another”"],
         ),
         (
             lambda data: card(data)["suggestions"][0]["actions"][0]["resource"].update(priority="urgent"),
             ["~ FD-AFO-01 suggestion “Order an ankle-foot orthosis (right)”, its orders: actions[0].resource.priority"],
+        ),
+        (
+            lambda data: card(data)["suggestions"].pop(),
+            ["~ FD-AFO-01 suggestion gone: “Refer to an orthotist for assessment and fitting (right)”"],
         ),
         (
             lambda data: card(data)["overrideReasons"].pop(0),
