@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import datetime as dt
 import json
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -46,6 +47,7 @@ from fhir_examples.search import (
 HOST: Final = "127.0.0.1"
 PORT: Final = 8090
 _JSON: Final = ("json", "application/json", "application/fhir+json", "application/json+fhir", "text/json")
+_NUMBER: Final = re.compile(r"[0-9]{1,6}")
 _FORM: Final = "application/x-www-form-urlencoded"
 _ISSUES: Final = {400: "not-supported", 404: "not-found", 405: "not-supported", 406: "not-supported", 415: "invalid"}
 
@@ -123,17 +125,17 @@ async def _form(request: Request) -> Parameters:
         return []
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _FORM:
         raise HTTPException(415, f"a search by POST is {_FORM}")
-    return parse_qsl((await request.body()).decode(), keep_blank_values=True)
+    return parse_qsl((await request.body()).decode(errors="replace"), keep_blank_values=True)
 
 
 def _take_controls(asked: Parameters) -> tuple[Parameters, int | None, int]:
     """What is searched by; how many a page shall have, and from where on. Raises 400 or 406 for what is not JSON."""
     controls = dict(one for one in asked if one[0] in ("_count", "_format", "_offset"))
-    if controls.get("_format", "json").partition(";")[0] not in _JSON:
+    if controls.get("_format", "json").partition(";")[0].replace(" ", "+") not in _JSON:  # "+" means " " in a query
         raise HTTPException(406, "only JSON is spoken here")
     for name in ("_count", "_offset"):
-        if name in controls and not (controls[name].isascii() and controls[name].isdecimal()):
-            raise HTTPException(400, f"{name} is no number")
+        if not _NUMBER.fullmatch(controls.get(name, "0")):
+            raise HTTPException(400, f"{name} is no number of a page")
     count = int(controls["_count"]) if "_count" in controls else None
     return [one for one in asked if one[0] not in controls], count, int(controls.get("_offset", 0))
 

@@ -110,6 +110,7 @@ def test_what_would_change_the_meaning_of_a_search_is_refused_never_passed_over(
         ("/fhir", 404, "Not Found"),
         ("/fhir/Patient/recovered/_history", 404, "Not Found"),
         (f"{CONDITIONS}&_count=many", 400, "_count"),
+        (f"{CONDITIONS}&_count={'9' * 5000}", 400, "_count"),
         (f"{CONDITIONS}&_offset=-1", 400, "_offset"),
         (f"{CONDITIONS}&_format=xml", 406, "JSON"),
     ],
@@ -123,6 +124,16 @@ def test_what_is_not_there_is_told_in_an_operation_outcome(server, path, status,
 )
 def test_nothing_can_be_written(server, method, path):
     refused(server.request(method, path, json={"resourceType": "Patient"}), 405)
+
+
+@pytest.mark.parametrize("format_", ["json", "application/json", "application/fhir+json", "application/fhir%2Bjson"])
+def test_json_may_be_asked_for_by_any_of_its_names(server, format_):
+    assert len(ids(server.get(f"{CONDITIONS}&_format={format_}"))) == 3
+
+
+def test_a_form_that_is_no_text_finds_nothing_and_breaks_nothing(server):
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    assert ids(server.post("/fhir/Condition/_search", content=b"patient=\xff\xfe", headers=form)) == []
 
 
 def test_a_search_by_post_that_is_no_form_is_refused(server):
