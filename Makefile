@@ -35,6 +35,14 @@ test: $(VENV)/dev.stamp ## the tests
 demo: $(VENV)/run.stamp ## start the service, fire real hook calls at it, compare the cards, stop it
 	@$(BIN)/python -m fhir_examples.demo $(ARGS)
 
+.PHONY: golden
+golden: $(VENV)/run.stamp ## make the golden answers of fhir_examples anew, and tell what changed
+	@$(BIN)/python -m fhir_examples.demo --update $(ARGS)
+
+.PHONY: patients
+patients: $(VENV)/run.stamp ## the example patients on a FHIR server of this machine, for the CDS Hooks Sandbox
+	@$(BIN)/python -m fhir_examples.server $(ARGS)
+
 .PHONY: check
 check: $(VENV)/dev.stamp ## what CI runs: format, lint, types, arrows, knowledge, tests
 	@echo "== format" && $(BIN)/ruff format --check --quiet .

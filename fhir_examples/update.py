@@ -1,43 +1,43 @@
-"""Golden answers written anew: the same app without a server, at two times that share neither day nor hour."""
+"""Golden answers made anew: the same app without a server, at each hour of the day."""
 
 from __future__ import annotations
 
 import asyncio
 import datetime as dt
 import json
-from collections.abc import Iterable, MutableMapping
-from pathlib import Path
+from collections.abc import Iterable, Iterator, MutableMapping
 from typing import Any
 
 from cds_service.app import create_app
 from cds_service.settings import Settings
-from fhir_examples.golden import GoldenCall, request_of, with_relative_dates, without_chance
+from fhir_examples.golden import GoldenCall, with_relative_dates, without_chance
+from fhir_examples.layout import laid_out
+from fhir_examples.readme import README, with_tables
 
-# the first late in its day, the other early in its own: "six hours ago" is today for one and yesterday for the other
-TIMES = (dt.datetime(2026, 11, 22, 22, 41, 7, tzinfo=dt.UTC), dt.datetime(2027, 3, 3, 1, 5, 58, tzinfo=dt.UTC))
+# Days and hours that no two share: "five hours ago" and "two hours ago" are the same day for most calls, not for all.
+TIMES = tuple(
+    dt.datetime(2026, 11, 22, 22, 41, 7, tzinfo=dt.UTC) + n * dt.timedelta(days=11, hours=1) for n in range(24)
+)
 
 
 class FrozenService:
     """The app with default settings at a time that stands still, called without a network."""
 
-    def __init__(self) -> None:
+    def __init__(self, runner: asyncio.Runner) -> None:
         """Reads the knowledge once."""
         self.now = TIMES[0]
         settings = Settings(database_url="sqlite://")
         self.base_url = settings.base_url
         self._app = create_app(settings, lambda: self.now)
-
-    def get(self, path: str) -> Any:
-        """The answer to a GET."""
-        return asyncio.run(self._request("GET", path, b""))[1]
+        self._runner = runner
 
     def post(self, path: str, body: Any) -> tuple[int, Any]:
         """Status and answer of a POST."""
-        return asyncio.run(self._request("POST", path, json.dumps(body).encode()))
+        return self._runner.run(self._post(path, json.dumps(body).encode()))
 
-    async def _request(self, method: str, path: str, body: bytes) -> tuple[int, Any]:
+    async def _post(self, path: str, body: bytes) -> tuple[int, Any]:
         headers = [(b"host", b"127.0.0.1:8080"), (b"content-type", b"application/json")]
-        scope = {"type": "http", "method": method, "path": path, "headers": headers, "query_string": b""}
+        scope = {"type": "http", "method": "POST", "path": path, "headers": headers, "query_string": b""}
         sent: list[MutableMapping[str, Any]] = []
 
         async def receive() -> MutableMapping[str, Any]:
@@ -50,28 +50,27 @@ class FrozenService:
         return sent[0]["status"], json.loads(b"".join(message.get("body", b"") for message in sent))
 
 
-def update(calls: Iterable[GoldenCall]) -> Iterable[Path]:
-    """Write request and answer of each call file from its patient, hook and drafts; gives the files that changed."""
-    service = FrozenService()
-    types = {
-        entry["hook"]: {
-            key: template.partition("?")[0].partition("/")[0] for key, template in entry["prefetch"].items()
-        }
-        for entry in service.get("/cds-services")["services"]
-    }
+def answered_anew(calls: Iterable[GoldenCall]) -> Iterator[GoldenCall]:
+    """Each call with the status and the answer that it gets now; its file is not touched."""
+    with asyncio.Runner() as runner:
+        service = FrozenService(runner)
+        for call in calls:
+            made = {name: value for name, value in call.data.items() if name not in ("status", "response")}
+            yield GoldenCall(call.file, made | _answer(service, call))
+
+
+def _answer(service: FrozenService, call: GoldenCall) -> dict[str, Any]:
+    answers, statuses = {}, set()
+    for service.now in TIMES:
+        status, answer = service.post(call.path, call.request(service.now))
+        statuses.add(status)
+        answers[service.now] = without_chance(answer, service.now, service.now, service.base_url)
+    (status,) = statuses
+    return {"status": status, "response": with_relative_dates(call.story(), answers)}
+
+
+def write(calls: Iterable[GoldenCall]) -> None:
+    """Write the call files, each as people read it, and the tables of the README."""
     for call in calls:
-        made: dict[str, Any] = {
-            name: call.data[name] for name in ("about", "patient", "hook", "drafts", "unread") if name in call.data
-        }
-        made["request"] = request_of(made, types[made["hook"]])
-        answers, statuses = {}, set()
-        for service.now in TIMES:
-            status, answer = service.post(call.path, GoldenCall(call.file, made).request(service.now))
-            statuses.add(status)
-            answers[service.now] = without_chance(answer, service.now, service.now, service.base_url)
-        (made["status"],) = statuses
-        made["response"] = with_relative_dates(made["request"], answers)
-        text = json.dumps(made, indent=2, ensure_ascii=False) + "\n"
-        if text != call.file.read_text(encoding="utf-8"):
-            call.file.write_text(text, encoding="utf-8")
-            yield call.file
+        call.file.write_text(laid_out(call.data) + "\n", encoding="utf-8")
+    README.write_text(with_tables(README.read_text(encoding="utf-8")), encoding="utf-8")

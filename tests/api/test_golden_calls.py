@@ -2,20 +2,22 @@
 
 import datetime as dt
 import json
-import re
 
 import pytest
 
 from cds_service.examples import fill, value
 from fhir_examples import demo
-from fhir_examples.golden import golden_calls, with_relative_dates, without_chance
+from fhir_examples.golden import golden_calls, prefetch_templates, with_relative_dates, without_chance
 from tests.api.world import HOOKS
 from tests.conftest import BASE_URL
 
 CALLS = golden_calls()
-INSTANTS = [
+BOUNDARIES = [  # on which all calls are fired
     "2026-11-22T12:00:00+00:00",
     "2026-11-22T23:59:59+00:00",
+    "2028-02-29T00:30:00+00:00",
+]
+INSTANTS = [  # on which the calls with the most dates are fired too
     "2026-11-23T00:00:00+00:00",
     "2026-12-31T23:59:00+00:00",
     "2027-01-01T00:00:01+00:00",
@@ -23,28 +25,38 @@ INSTANTS = [
     "2027-03-28T01:00:01+00:00",
     "2027-11-07T06:30:00+00:00",  # and ends in America
     "2027-11-22T05:15:00+00:00",
-    "2028-02-29T00:30:00+00:00",
     "2028-02-29T23:59:59+00:00",
     "2028-03-01T00:00:00+00:00",
 ]
+DATED = ("08-order-select-early-nerve-tests", "17-patient-view-treatment-not-read", "23-patient-view-broken-leg")
 
 
 def test_each_hook_has_a_golden_call():
     assert {call.data["hook"] for call in CALLS} == set(HOOKS)
 
 
-@pytest.mark.parametrize("instant", INSTANTS)
-@pytest.mark.parametrize("call", CALLS, ids=lambda call: call.file.stem)
-def test_a_golden_answer_holds_whenever_the_call_is_fired(client, clock, call, instant):
+def golden_at(client, clock, call, instant):
     clock.at = dt.datetime.fromisoformat(instant)
     answer = client.post(call.path, json=call.request(clock.at))
-    assert call.difference(answer.status_code, answer.json(), clock.at, clock.at, BASE_URL) == ""
+    return call.difference(answer.status_code, answer.json(), clock.at, clock.at, BASE_URL)
 
 
+@pytest.mark.parametrize("instant", BOUNDARIES)
 @pytest.mark.parametrize("call", CALLS, ids=lambda call: call.file.stem)
-def test_no_fixed_date_is_left_in_a_golden_call(call):
-    story = json.dumps([call.data["request"], call.data["response"]])
-    assert re.findall(r"\d{4}-\d\d-\d\d", story) == []
+def test_a_golden_answer_holds_whenever_the_call_is_fired(client, clock, call, instant):
+    assert golden_at(client, clock, call, instant) == ""
+
+
+@pytest.mark.parametrize("instant", INSTANTS)
+@pytest.mark.parametrize("name", DATED)
+def test_an_answer_full_of_dates_holds_on_strange_days_too(client, clock, name, instant):
+    (call,) = (one for one in CALLS if one.file.stem == name)
+    assert golden_at(client, clock, call, instant) == ""
+
+
+def test_the_prefetch_of_a_golden_call_answers_the_templates_that_discovery_offers(client):
+    offered = {one["hook"]: one["prefetch"] for one in client.get("/cds-services").json()["services"]}
+    assert {hook: dict(prefetch_templates(hook)) for hook in offered} == offered
 
 
 @pytest.mark.parametrize(
@@ -59,7 +71,7 @@ def test_no_fixed_date_is_left_in_a_golden_call(call):
     ],
 )
 def test_another_answer_than_the_golden_one_is_shown_as_a_difference(client, clock, change):
-    (call,) = (one for one in CALLS if "peroneal-palsy" in one.file.stem)
+    (call,) = (one for one in CALLS if "view-peroneal-palsy" in one.file.stem)
     answer = client.post(call.path, json=call.request(clock.at))
     wrong = json.loads(json.dumps(call.data))
     change(wrong["response"])
@@ -108,21 +120,23 @@ def test_equal_uuids_stay_equal_and_different_ones_different():
     assert without_chance([one, other, one], at, at, "http://x") == ["{{uuid 1}}", "{{uuid 2}}", "{{uuid 1}}"]
 
 
-def test_the_demonstration_fires_all_calls_at_a_real_service_and_succeeds(capsys):
+def test_the_demonstration_fires_all_calls_both_ways_at_a_real_service_and_succeeds(capsys):
     assert demo.main([]) == 0
     said = capsys.readouterr().out
-    assert f"{len(CALLS)} calls fired over HTTP, {len(CALLS)} golden answers." in said
+    fired = len(CALLS) + sum(call.is_all_read for call in CALLS)
+    assert f"{fired} calls fired over HTTP, {fired} golden answers." in said
     assert "[CRITICAL] " in said
 
 
 def test_the_demonstration_fails_with_a_readable_difference_when_an_answer_is_not_golden(capsys, monkeypatch):
-    broken = json.loads(json.dumps(CALLS[1].data))
+    broken = json.loads(json.dumps(CALLS[0].data))
     broken["response"]["cards"][0]["summary"] = "Something else"
-    monkeypatch.setattr(demo, "golden_calls", lambda: [type(CALLS[1])(CALLS[1].file, broken)])
+    monkeypatch.setattr(demo, "golden_calls", lambda: [type(CALLS[0])(CALLS[0].file, broken)])
     assert demo.main(["--quiet"]) == 1
     said = capsys.readouterr().out
     assert '-    "summary": "Something else"' in said
-    assert "1 calls fired over HTTP, 0 golden answers." in said
+    assert "01-patient-view-peroneal-palsy.json, without prefetch: not the golden answer" in said
+    assert "2 calls fired over HTTP, 0 golden answers." in said
 
 
 def test_no_call_at_all_is_no_success(capsys):

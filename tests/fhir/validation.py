@@ -48,7 +48,7 @@ def _allowed(resource: dict[str, Any]) -> list[str]:
             found.append(f"{member}: not one of {codes}")
         for one in value if isinstance(value, list) else [value]:
             reference = one.get("reference") if types and isinstance(one, dict) else None
-            if reference and reference.partition("/")[0] not in types:
+            if reference and reference[0] != "#" and reference.partition("/")[0] not in types:  # "#": contained
                 found.append(f"{member}: a reference to none of {types}")
     return found
 
