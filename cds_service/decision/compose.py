@@ -110,12 +110,12 @@ class Composer:
 
     def _detail(self, evaluation: Evaluation, here: list[Situation], fixed: FixedParts, by_hand: Sequence[str]) -> str:
         values = self._values(evaluation, here, markdown)
-        parts = [
+        parts = [fill(caveat, values) for caveat in evaluation.caveats]  # first: the rest is to be read with it
+        parts += [
             fill(text.template, values)
             for text in evaluation.recommendation.detail
             if text.when is None or any(text.when.answer(s).truth is MET for s in here)
         ]
-        parts += [fill(caveat, values) for caveat in evaluation.caveats]
         if by_hand:
             lines = "\n".join(f"- {markdown_line(label)}" for label in by_hand)
             parts.append(fill(self.knowledge.words.to_do_by_hand, {"suggestions": lines}))

@@ -18,7 +18,7 @@ from cds_service.domain.times import When, day_of
 from cds_service.domain.truth import MET
 
 LONGEST_DISPLAY = 60
-_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|~])")
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+.!|~]|(?<!\w)-|-(?!\w))")  # a hyphen inside a word formats nothing
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\u2028\u2029\ud800-\udfff]+")
 Clean = Callable[[str], str]
 
