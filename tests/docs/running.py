@@ -1,4 +1,4 @@
-"""Runs the commands of a page as a reader would: in one shell, in a folder of its own with copies of the project's files."""
+"""Runs the commands of a page as a reader would: in one shell, in a folder of its own with copies of the project."""
 
 import contextlib
 import importlib.util
