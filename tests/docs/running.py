@@ -93,6 +93,8 @@ class _Page:
         for name, program in (("cds-service", "-m cds_service"), ("python", ""), ("python3", "")):
             (commands / name).write_text(f'#!/bin/sh\nexec "{sys.executable}" {program} "$@"\n', encoding="utf-8")
             (commands / name).chmod(0o755)
+        (self.home / ".venv").mkdir()
+        (self.home / ".venv" / "bin").symlink_to(commands)
         self.ports = {SERVICE: _free_port(), FHIR_SERVER: _free_port()}
 
     def with_our_ports(self, text: str) -> str:
@@ -112,8 +114,9 @@ class _Page:
         return f". {path}"
 
     def _in_background(self, found: re.Match[str]) -> str:
-        port = self.ports[FHIR_SERVER if found[2] else SERVICE]
-        return f"background {port} env {found[1]} {found[2] or 'cds-service serve'}"
+        if found[2]:
+            return f"background {self.ports[FHIR_SERVER]} {found[2]} --port {self.ports[FHIR_SERVER]}"
+        return f"background {self.ports[SERVICE]} env {found[1]} cds-service serve"
 
     def add(self, block: Block, command: str) -> None:
         self.steps.append((block, command))
