@@ -32,7 +32,7 @@ background() {
   if [ -e "$BLOCKS/$port.pid" ]; then kill "$(cat "$BLOCKS/$port.pid")"; wait "$(cat "$BLOCKS/$port.pid")" || true; fi
   "$@" >"$BLOCKS/$port.log" 2>&1 &
   echo $! >"$BLOCKS/$port.pid"
-  for _ in $(seq 300); do
+  for _ in $(seq 1200); do
     if (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then return 0; fi
     kill -0 "$(cat "$BLOCKS/$port.pid")" 2>/dev/null || break
     sleep 0.05
@@ -167,7 +167,7 @@ class _Page:
                 command, cwd=self.home, env=environment, stdout=out, stderr=out, start_new_session=True
             )
             try:
-                failed = shell.wait(timeout=180)
+                failed = shell.wait(timeout=600)
             finally:
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(shell.pid, signal.SIGKILL)

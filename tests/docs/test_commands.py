@@ -1,5 +1,8 @@
 """The commands and programs that the pages print are run, in their order, against a real service."""
 
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
 import pytest
 
 from tests.docs.running import PageError, difference, lacks, run_page
@@ -9,9 +12,21 @@ WITH_COMMANDS = [page for page in PAGES if any(block.is_run for block in blocks_
 NEEDING = [block for block in ALL if block.note == "needs"]
 
 
+@pytest.fixture(scope="module")
+def runs(request, tmp_path_factory):
+    """The pages that were asked for, two at a time: they wait for programs most of the time. The longest come first."""
+    items = (item for item in request.session.items if item.path == Path(__file__) and hasattr(item, "callspec"))
+    pages = {item.callspec.params["page"] for item in items if "page" in item.callspec.params}
+    with ThreadPoolExecutor(2) as pool:
+        yield {
+            page: pool.submit(run_page, blocks_of(page), tmp_path_factory.mktemp("page"))
+            for page in sorted(pages, reverse=True)
+        }
+
+
 @pytest.mark.parametrize("page", WITH_COMMANDS)
-def test_the_commands_of_a_page_do_what_it_says(page, tmp_path):
-    run_page(blocks_of(page), tmp_path)
+def test_the_commands_of_a_page_do_what_it_says(page, runs):
+    runs[page].result()
 
 
 @pytest.mark.parametrize("block", NEEDING, ids=str)
