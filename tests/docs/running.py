@@ -64,6 +64,7 @@ def run_page(blocks: list[Block], folder: Path) -> None:
     before: Block | None = None
     for block in blocks:
         if lacks(block):
+            before = None
             continue
         if block.note == "file":
             page.add(block, f"mkdir -p \"$(dirname '{block.said}')\"\ncp {page.kept(block)} '{block.said}'")

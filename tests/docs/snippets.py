@@ -80,4 +80,6 @@ def blocks_of(page: str) -> list[Block]:
     return found
 
 
+FENCES = re.compile(r"^ *(?:```|~~~)", re.MULTILINE)
+"""Every line that opens or closes a block, also one that is not written as the others are."""
 ALL = [block for page in PAGES for block in blocks_of(page)]

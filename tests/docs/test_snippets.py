@@ -15,7 +15,7 @@ from cds_service.knowledge.loader import load_knowledge
 from cds_service.knowledge.problems import Problems
 from cds_service.trust.clients import read_clients
 from tests.docs.pages import ROOT, read
-from tests.docs.snippets import ALL, NOT_RUN, READ, RUN, SHOWN
+from tests.docs.snippets import ALL, FENCES, NOT_RUN, PAGES, READ, RUN, SHOWN, blocks_of
 
 YAML = [block for block in ALL if block.language == "yaml"]
 _WITH_A_NEXT_VERSION = "orthosis/offer-an-orthosis.yaml"
@@ -35,6 +35,11 @@ def knowledge(tmp_path_factory):
 
 def test_each_block_is_of_a_language_of_which_the_tests_know_what_to_do():
     assert {block.language for block in ALL} <= {*RUN, *READ, *SHOWN}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_no_block_is_overlooked_because_it_is_written_otherwise(page):
+    assert len(FENCES.findall(read(page))) == 2 * len(blocks_of(page))
 
 
 def test_each_block_that_is_not_run_says_why():
