@@ -1,5 +1,6 @@
 """Every block of every page is run, read by what reads such a file, or named with the reason why not."""
 
+import itertools
 import json
 import re
 import shutil
@@ -40,6 +41,12 @@ def test_each_block_is_of_a_language_of_which_the_tests_know_what_to_do():
 @pytest.mark.parametrize("page", PAGES)
 def test_no_block_is_overlooked_because_it_is_written_otherwise(page):
     assert len(FENCES.findall(read(page))) == 2 * len(blocks_of(page))
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_each_output_stands_below_what_prints_it(page):
+    for before, block in itertools.pairwise(blocks_of(page)):
+        assert block.note != "output" or before.is_run, str(block)
 
 
 def test_each_block_that_is_not_run_says_why():
