@@ -1,5 +1,6 @@
 """The commands and programs that the pages print are run, in their order, against a real service."""
 
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -9,6 +10,8 @@ from tests.docs.running import PageError, difference, lacks, run_page
 from tests.docs.snippets import ALL, PAGES, Block, blocks_of
 
 WITH_COMMANDS = [page for page in PAGES if any(block.is_run for block in blocks_of(page))]
+MISSING = [program for program in ("bash", "curl", "openssl") if shutil.which(program) is None]
+with_a_shell = pytest.mark.skipif(bool(MISSING), reason=f"the pages' commands are not run, for want of {MISSING}")
 NEEDING = [block for block in ALL if block.note == "needs"]
 
 
@@ -24,6 +27,7 @@ def runs(request, tmp_path_factory):
         }
 
 
+@with_a_shell
 @pytest.mark.parametrize("page", WITH_COMMANDS)
 def test_the_commands_of_a_page_do_what_it_says(page, runs):
     runs[page].result()
@@ -39,6 +43,7 @@ def _blocks(*pairs):
     return [Block("page.md", line, language, body, note) for line, (language, body, note) in enumerate(pairs, 1)]
 
 
+@with_a_shell
 @pytest.mark.parametrize(
     ("blocks", "complaint"),
     [
