@@ -1,12 +1,15 @@
 """Links lead somewhere, printed commands exist, and nothing claims an approval."""
 
 import re
+import shlex
 
 import pytest
 
 from cds_service.cli import _parser
-from tests.docs.pages import PAGES, blocks, headings, read
+from tests.docs.pages import PAGES, blocks, headings, prose, read
 
+_COMMAND = re.compile(r"(?:\w+=\S+ )*(?:\.venv/bin/)?\bcds-service ([a-z][^|<>;)&`]*)")
+_SPAN = re.compile(r"`([^`\n]+)`")
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 
 
@@ -26,11 +29,21 @@ def test_links_lead_somewhere(page):
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_printed_commands_are_understood(page):
-    for block in blocks(page.read_text(encoding="utf-8"), "sh"):
-        for line in block.splitlines():
-            words = line.partition("#")[0].split()
-            if words[:1] == ["cds-service"]:
-                _parser().parse_args(words[1:])
+    for words in _commands(page.read_text(encoding="utf-8")):
+        try:
+            _parser().parse_args(words)
+        except SystemExit:
+            pytest.fail(f"cds-service {' '.join(words)}")
+
+
+def _commands(text):
+    """The arguments of each `cds-service …` in blocks and in the prose; a bare name in the prose is left as it is."""
+    for line in "\n".join(blocks(text, "sh")).splitlines():
+        for said in _COMMAND.findall(line):
+            yield shlex.split(said, comments=True)
+    for span in _SPAN.findall(prose(text)):
+        if (found := re.fullmatch(_COMMAND, span)) and " -" in found[1] and "…" not in span:
+            yield shlex.split(found[1])
 
 
 def test_printed_make_targets_exist():
@@ -41,7 +54,22 @@ def test_printed_make_targets_exist():
 
 
 @pytest.mark.parametrize(
-    "name", ["README.md", "cards/README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/decisions.md"]
+    "name",
+    [
+        "README.md",
+        "cards/README.md",
+        "CONTRIBUTING.md",
+        "CHANGELOG.md",
+        "docs/decisions.md",
+        "docs/quick-start.md",
+        "docs/sandbox.md",
+        "docs/write-a-recommendation.md",
+        "docs/review-and-sign.md",
+        "docs/known-limits.md",
+        "docs/connect-epic.md",
+        "docs/connect-oracle-health.md",
+        "docs/connect-hapi.md",
+    ],
 )
 def test_the_page_says_that_the_knowledge_is_a_draft(name):
     words = " ".join(read(name).lower().split())
