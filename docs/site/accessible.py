@@ -1,4 +1,4 @@
-"""What the theme leaves undone for people with a keyboard or a screen reader, mended in the pages as they are written."""
+"""What the theme leaves undone for people with a keyboard or a screen reader, mended in the finished pages."""
 
 from __future__ import annotations
 

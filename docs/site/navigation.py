@@ -1,4 +1,4 @@
-"""The navigation: docs/site/navigation.yaml becomes the tables of contents of the landing page, which stays plain Markdown."""
+"""The navigation, from docs/site/navigation.yaml: the landing page itself stays plain Markdown."""
 
 from __future__ import annotations
 

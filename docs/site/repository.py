@@ -97,7 +97,7 @@ def _source(path: Path) -> Markup:
     except ClassNotFound:
         lexer = TextLexer()
     shown = highlight(text, lexer, HtmlFormatter(cssclass="highlight", wrapcode=True))
-    return Markup(shown) if shown else escape(text)  # noqa: S704  # Pygments has escaped it
+    return Markup(shown) if shown else escape(text)  # Pygments has escaped it
 
 
 def _list_external(app: Sphinx, failure: Exception | None) -> None:
