@@ -129,7 +129,9 @@ def _add_client_commands(commands: argparse._SubParsersAction[argparse.ArgumentP
     token.add_argument("--issuer", required=True, metavar="ISS", help="as the client is registered")
     token.add_argument("--endpoint", required=True, metavar="URL", help="the exact URL that is called")
     token.add_argument("--tenant", help="the organisation, if one is agreed")
-    token.add_argument("--expires-in", type=int, default=300, metavar="SECONDS", help="how long it is good; default: 300")
+    token.add_argument(
+        "--expires-in", type=int, default=300, metavar="SECONDS", help="how long it is good; default: 300"
+    )
     token.set_defaults(command=_token)
 
 
