@@ -83,11 +83,11 @@ def configuration_page() -> str:
 
 def _group(title: str, words: str, names: str) -> str:
     rows = [_row(name, Settings.model_fields[name]) for name in names.split()]
-    return "\n\n".join([f"## {title}", words, table(("Variable", "Default", "Takes", "Meaning"), rows)])
+    return "\n\n".join([f"## {title}", words, table(("Variable", "Default", "Meaning", "Takes"), rows)])
 
 
 def _row(name: str, field: FieldInfo) -> tuple[str, str, str, str]:
-    return code(f"CDS_{name.upper()}"), default_of(field), takes(field), field.description or ""
+    return code(f"CDS_{name.upper()}"), default_of(field), field.description or "", takes(field)
 
 
 def default_of(field: FieldInfo) -> str:

@@ -33,8 +33,9 @@ The knowledge behind the cards is a draft, not clinically approved: this page is
 LEGEND = """\
 **Keyword** is the standard's own: SHALL is asked, SHOULD recommended, MAY allowed; *conditional* is asked under a \
 condition that the row names; *stated* stands in the text without a keyword. **Binds** is empty where the row binds \
-the service alone. *Client* means that the row binds the client, and the service is built for it."""
-_MOST = 2
+the service alone. *Client* means that the row binds the client, and the service is built for it. **How we stand** \
+links the tests by what their names say, three at most; `git grep 'norm.*"JSN-1"' tests` finds all of a row."""
+_MOST = 3
 _BINDS = {"client, and the service is built for it": "client"}
 _SECTION = re.compile(r"^# --- ([A-Z]\. .+)$|^([A-Z]{3,4}-\d+):", re.MULTILINE)
 Shown = dict[str, dict[str, list[str]]]
@@ -114,14 +115,18 @@ def _row(row: str, entry: Any, keyword: Mapping[str, str], tests: dict[str, list
     since = f" ({keyword['since']})" if "since" in keyword else ""
     stands = _links(tests) if standing == "shown" else f"**{standing.capitalize()}:** {entry[standing]}"
     binds = keyword.get("binds", "")
-    return row, keyword["force"], _BINDS.get(binds, binds), asks + since, stands
+    return code(row), keyword["force"], _BINDS.get(binds, binds), asks + since, stands
 
 
 def _links(tests: dict[str, list[str]]) -> str:
-    return "; ".join(f"[{file}](../tests/{file}){_names(names)}" for file, names in tests.items())
+    """Some of the tests as the sentences that their names are: one of each file, then a second."""
+    by_turns = sorted(
+        (turn, file, name) for file, names in tests.items() for turn, name in enumerate(names or [f"all of {file}"])
+    )
+    shown = [f"[{_sentence(name)}](../tests/{file})" for _, file, name in by_turns[:_MOST]]
+    more = len(by_turns) - len(shown)
+    return "; ".join([*shown, *([f"and {more} more"] if more else [])])
 
 
-def _names(names: list[str]) -> str:
-    shown = [code(name) for name in names[:_MOST]]
-    more = [f"and {len(names) - _MOST} more"] if len(names) > _MOST else []
-    return f": {', '.join([*shown, *more])}" if shown else ""
+def _sentence(name: str) -> str:
+    return name.removeprefix("test_").replace("_", " ") if name.startswith("test_") else name
