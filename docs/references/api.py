@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
@@ -13,25 +12,28 @@ from typing import Any
 
 from cds_service.api.openapi import openapi_of
 from cds_service.knowledge.loader import load_knowledge
-from docs.references.json_schema import schema_parts
-from docs.references.markdown import anchor, code, fenced, folded, page, table
+from docs.references.json_example import example
+from docs.references.json_schema import named_schemas, schema_parts
+from docs.references.markdown import anchor, code, page, table
 
 CARDS = Path(__file__).resolve().parents[2] / "cards"
 HEAD = (
-    "Every endpoint for machines. It is made from `GET /openapi.json`, which the running service gives out in OpenAPI "
-    "{version}, for tools that read that.\n\n"
+    "Every endpoint for machines, made from what the running service gives out at `GET /openapi.json`: OpenAPI "
+    "{version}, for tools that read that. It has more examples than this page, and the members of the pages as data, "
+    "of which [insight.md](insight.md#json-and-csv) has the figures.\n\n"
     "The shapes are those of [CDS Hooks](https://cds-hooks.hl7.org); [conformance.md](conformance.md) goes through the "
-    "standard row by row. What patient data each service asks for stands in its discovery entry, and in "
-    "[patient-data.md](patient-data.md). The knowledge behind the answers is a draft, not clinically approved."
+    "standard row by row, and [patient-data.md](patient-data.md) tells how patient data is had. The knowledge behind "
+    "the answers is a draft, not clinically approved."
 )
 REFUSALS = (
     "Every refusal has a FHIR OperationOutcome as its body. Its `diagnostics` name the member or the prefetch keys at "
     "fault, never a value that was sent, and a client does not show them to its users. [operations.md]"
-    "(operations.md#what-is-refused) has the limits and their settings. What a status says that is not repeated at "
-    "an endpoint stands here."
+    "(operations.md#what-is-refused) has the limits and their settings. Where an endpoint means something else by a "
+    "status than stands here, it says so."
 )
 _SERVICE = re.compile(r"(?<=^/cds-services/)[^/{]+")
-_LONG = 30
+_EXPLAINED = ("/cds-services", "/health")
+"""What is below these paths has its schemas on the page."""
 
 
 @dataclass(frozen=True)
@@ -54,21 +56,12 @@ class Reference:
     def __init__(self, document: Mapping[str, Any]) -> None:
         self.document = document
         self.groups: dict[str, list[Operation]] = {}
-        for path, item in document["paths"].items():
-            for method, spec in item.items():
-                if isinstance(spec, dict) and "responses" in spec:
-                    shared = {"parameters": [*item.get("parameters", []), *spec.get("parameters", [])]}
-                    operation = Operation(path, method, {**spec, **shared})
-                    self.groups.setdefault(operation.heading, []).append(operation)
-        said = Counter(
-            (status, answer.get("description", ""))
-            for operation in self._operations()
-            for status, answer in self._answers(operation)
-            if not status.startswith("2")
-        )
-        self.usual: dict[str, str] = {}
-        for (status, words), _ in said.most_common():
-            self.usual.setdefault(status, words)
+        for operation in _operations(document):
+            self.groups.setdefault(operation.heading, []).append(operation)
+        explained = [it.spec for it in self._operations() if it.path.startswith(_EXPLAINED)]
+        self.schemas = named_schemas(document, explained)
+        self.usual = self._usual()
+        self.everywhere = self._everywhere()
 
     def text(self) -> str:
         """The whole page."""
@@ -76,7 +69,9 @@ class Reference:
             ("Endpoint", "Does"),
             ((f"[`{name}`](#{anchor(name)})", self._title(members)) for name, members in self.groups.items()),
         )
-        parts = [HEAD.format(version=self.document["openapi"]), overview, self._security()]
+        about = self.document.get("info", {}).get("description", "").strip()
+        parts = [HEAD.format(version=self.document["openapi"]), overview, "## What holds everywhere", about]
+        parts += [self._security()]
         parts += [self._group(name, members) for name, members in self.groups.items()]
         return page("API", *parts, self._refusals(), self._schemas())
 
@@ -84,41 +79,81 @@ class Reference:
         for members in self.groups.values():
             yield from members
 
-    def _title(self, members: Sequence[Operation]) -> str:
-        titles = list(dict.fromkeys(member.spec.get("summary", "") for member in members))
-        return titles[0] if len(titles) == 1 else f"A call of one of {len(titles)} services"
+    def _usual(self) -> dict[str, tuple[str, str]]:
+        """What each refusal says at most endpoints, and the first one's headers."""
+        said = Counter(
+            (status, answer.get("description", ""))
+            for operation in self._operations()
+            for status, answer in self._answers(operation)
+            if not status.startswith("2")
+        )
+        found: dict[str, tuple[str, str]] = {}
+        for (status, words), _ in said.most_common():
+            found.setdefault(status, (words, ""))
+        return found
+
+    def _everywhere(self) -> set[str]:
+        """The headers that every answer has."""
+        answers = [set(answer.get("headers", {})) for it in self._operations() for _, answer in self._answers(it)]
+        return set.intersection(*answers) if answers else set()
+
+    @staticmethod
+    def _title(members: Sequence[Operation]) -> str:
+        titles = sorted({member.spec.get("summary", "") for member in members})
+        shared = {title.partition(":")[0] for title in titles}
+        return shared.pop() if len(shared) == 1 else f"A call of one of {len(titles)} services"
 
     def _security(self) -> str:
         schemes = self.document.get("components", {}).get("securitySchemes", {})
         rows = [
-            (code(name), " ".join(filter(None, [it.get("type"), it.get("scheme"), it.get("bearerFormat")])), words)
+            (
+                code(name),
+                " ".join(filter(None, map(it.get, ("type", "scheme", "bearerFormat")))),
+                it.get("description", ""),
+            )
             for name, it in schemes.items()
-            for words in [it.get("description", "")]
         ]
-        return "\n\n".join(["## Who may call", table(("Scheme", "Kind", "Meaning"), rows)]) if rows else ""
+        return table(("Authentication", "Kind", "Meaning"), rows) if rows else ""
 
     def _group(self, name: str, members: Sequence[Operation]) -> str:
-        """What all of them say once; what only one says under its own path."""
-        parts = [f"## {name}"]
-        if len(members) > 1:
-            titles = {member.spec.get("summary", "") for member in members}
-            rows = ((code(member.path), member.spec.get("summary", "") * (len(titles) > 1)) for member in members)
-            parts.append(table(("Path", "Service"), rows))
-        for render in (self._words, self._parameters, self._body, self._successes, self._refused):
-            rendered = {member.path: render(member) for member in members}
-            if len(set(rendered.values())) == 1:
-                parts.append(rendered[members[0].path])
-            else:
-                parts += (f"**`{path}`**\n\n{text}" for path, text in rendered.items() if text)
-        return "\n\n".join(part for part in parts if part)
+        """What all of them say once; what only one says under its own path; examples of the first."""
+        parts = [f"## {name}", self._same(members, self._words), self._paths(members)]
+        parts += [self._same(members, part) for part in (self._security_of, self._parameters, self._body)]
+        parts += self._examples(self._resolved(members[0].spec.get("requestBody", {})))
+        parts += [self._same(members, self._successes)]
+        for status, answer in self._answers(members[0]):
+            parts += self._examples(answer) if status.startswith("2") else ()
+        return "\n\n".join(part for part in [*parts, self._same(members, self._refused)] if part)
 
-    def _words(self, operation: Operation) -> str:
+    @staticmethod
+    def _same(members: Sequence[Operation], render: Callable[[Operation], str]) -> str:
+        rendered = {member.path: render(member) for member in members}
+        if len(set(rendered.values())) == 1:
+            return rendered[members[0].path]
+        if render.__name__ == "_words":
+            return ""  # the table of paths has them
+        return "\n\n".join(f"**`{path}`:** {text}" for path, text in rendered.items() if text)
+
+    def _paths(self, members: Sequence[Operation]) -> str:
+        if len(members) == 1:
+            return ""
+        differ = len({self._words(member) for member in members}) > 1
+        rows = (
+            (code(it.path), it.spec.get("summary", "") if differ else "", self._words(it) if differ else "")
+            for it in members
+        )
+        return table(("Path", "Service", "Does"), rows)
+
+    @staticmethod
+    def _words(operation: Operation) -> str:
+        return str(operation.spec.get("description") or f"{operation.spec.get('summary', '')}.")
+
+    def _security_of(self, operation: Operation) -> str:
         secured = operation.spec.get("security", self.document.get("security"))
-        named = [" and ".join(code(name) for name in one) or "none" for one in secured or []]
-        is_one_of_many = len(self.groups[operation.heading]) > 1  # then the table of paths has the summaries
-        words = operation.spec.get("description", "" if is_one_of_many else operation.spec.get("summary", "") + ".")
-        said = [f"Authentication: {' or '.join(named)}."] if named else []
-        return "\n\n".join(part for part in [words, *said] if part)
+        if secured is None:
+            return ""
+        named = [" and ".join(code(name) for name in one) or "none" for one in secured]
+        return f"Authentication: {' or '.join(named) or 'none'}."
 
     def _parameters(self, operation: Operation) -> str:
         rows = [
@@ -129,66 +164,74 @@ class Reference:
 
     def _body(self, operation: Operation) -> str:
         body = self._resolved(operation.spec.get("requestBody", {}))
-        return "\n\n".join(["**Request**", *self._contents(body)]) if body else ""
+        return f"Request: {self._contents(body)}" if body else ""
 
     def _successes(self, operation: Operation) -> str:
-        parts = []
-        for status, answer in self._answers(operation):
-            if status.startswith("2"):
-                parts += [f"**Answer {status}:** {answer.get('description', '')}", *self._contents(answer)]
-        return "\n\n".join(parts)
+        return "\n\n".join(
+            f"**Answer {status}:** {' '.join([answer.get('description', ''), self._headers(answer)]).strip()} "
+            f"{self._contents(answer)}".strip()
+            for status, answer in self._answers(operation)
+            if status.startswith("2")
+        )
 
     def _refused(self, operation: Operation) -> str:
+        refused = [(status, answer) for status, answer in self._answers(operation) if not status.startswith("2")]
         rows = [
-            (f"[{status}](#refusals)", words if words != self.usual[status] else "", self._headers(answer))
-            for status, answer in self._answers(operation)
-            if not status.startswith("2")
+            (status, words)
+            for status, answer in refused
             for words in [answer.get("description", "")]
+            if words != self.usual[status][0]
         ]
-        if not any(words or headers for _, words, headers in rows):
-            return f"Refused with {', '.join(status for status, _, _ in rows)}." if rows else ""
-        return table(("Refused with", "Here", "Headers"), rows)
+        if not refused:
+            return ""
+        sentence = f"[Refused](#refusals) with {', '.join(status for status, _ in refused)}."
+        return "\n\n".join([sentence, *([table(("Status", "Means here"), rows)] if rows else [])])
 
-    def _contents(self, holder: Mapping[str, Any]) -> Iterator[str]:
-        headers = self._headers(holder)
-        if headers:
-            yield f"Headers: {headers}"
+    def _contents(self, holder: Mapping[str, Any]) -> str:
+        """The media types, those with the same schema together, and what their schema says."""
+        found: dict[str, list[str]] = {}
         for media_type, content in holder.get("content", {}).items():
-            yield code(media_type) + ":"
-            yield from schema_parts(content.get("schema", {}), "")
-            yield from self._examples(content)
+            parts = "\n\n".join(schema_parts(content.get("schema", {}), "", self.schemas))
+            found.setdefault(parts, []).append(code(media_type))
+        return "\n\n".join(
+            f"{' or '.join(types)}, {parts}" if "\n" not in parts else f"{' or '.join(types)}\n\n{parts}"
+            for parts, types in found.items()
+        )
 
-    def _examples(self, content: Mapping[str, Any]) -> Iterator[str]:
-        found = {name: self._resolved(it) for name, it in content.get("examples", {}).items()}
-        if "example" in content:
-            found["example"] = {"value": content["example"]}
-        for name, it in found.items():
-            shown = json.dumps(it.get("value"), indent=2, ensure_ascii=False)
-            title = f"Example: {it.get('summary') or name}" if name != "example" else "Example"
-            block = fenced(shown, "json")
-            yield folded(title, block) if shown.count("\n") > _LONG else f"{title}\n\n{block}"
+    def _examples(self, holder: Mapping[str, Any]) -> Iterator[str]:
+        for content in holder.get("content", {}).values():
+            for name, it in content.get("examples", {}).items():
+                resolved = self._resolved(it)
+                yield example(str(resolved.get("summary") or name), resolved.get("value"))
+            if "example" in content:
+                yield example("", content["example"])
 
     def _refusals(self) -> str:
-        rows = [(f"{status} {_phrase(status)}".strip(), words) for status, words in sorted(self.usual.items())]
-        return "\n\n".join(["## Refusals", REFUSALS, table(("Status", "Meaning"), rows)])
+        headers: dict[str, str] = {}
+        for operation in self._operations():
+            for status, answer in self._answers(operation):
+                headers[status] = headers.get(status) or self._headers(answer)
+        rows = (
+            (f"{status} {_phrase(status)}".strip(), words, headers[status])
+            for status, (words, _) in sorted(self.usual.items())
+        )
+        return "\n\n".join(["## Refusals", REFUSALS, table(("Status", "Meaning", "Headers"), rows)])
 
     def _schemas(self) -> str:
-        schemas = self.document.get("components", {}).get("schemas", {})
-        parts = ["## Schemas"] if schemas else []
-        for name, schema in schemas.items():
-            parts += [f"### {name}", *schema_parts(schema, schema.get("description", ""))]
-            parts += self._examples(
-                {"examples": {str(n): {"value": v} for n, v in enumerate(schema.get("examples", []), 1)}}
-            )
-        return "\n\n".join(part for part in parts if part)
+        parts = ["## Schemas"] if self.schemas else []
+        for name, schema in self.schemas.items():
+            parts += [f"### {name}", *schema_parts(schema, schema.get("description", ""), self.schemas)]
+        return "\n\n".join(parts)
 
     def _answers(self, operation: Operation) -> Iterator[tuple[str, Mapping[str, Any]]]:
         for status, answer in operation.spec["responses"].items():
             yield str(status), self._resolved(answer)
 
     def _headers(self, holder: Mapping[str, Any]) -> str:
-        found = {name: self._resolved(it) for name, it in holder.get("headers", {}).items()}
-        return "; ".join(f"`{name}` {it.get('description', '')}".strip() for name, it in found.items())
+        found = {
+            name: self._resolved(it) for name, it in holder.get("headers", {}).items() if name not in self.everywhere
+        }
+        return "; ".join(f"`{name}`: {it.get('description', '')}".rstrip(" :.") for name, it in found.items())
 
     def _resolved(self, it: Mapping[str, Any]) -> Mapping[str, Any]:
         """What a `$ref` points at."""
@@ -198,6 +241,14 @@ class Reference:
                 target = target[part]
             it = target
         return it
+
+
+def _operations(document: Mapping[str, Any]) -> Iterator[Operation]:
+    for path, item in document["paths"].items():
+        for method, spec in item.items():
+            if isinstance(spec, dict) and "responses" in spec:
+                shared = {"parameters": [*item.get("parameters", []), *spec.get("parameters", [])]}
+                yield Operation(path, method, {**spec, **shared})
 
 
 def api_page() -> str:

@@ -90,10 +90,10 @@ def test_the_page_of_the_api_tells_all_of_a_document_and_repeats_nothing():
         r'| `hook` | yes | `"one"`, `"two"` | the \| moment |',
         "| `drafts[].id` |  | string or null |  |",
         '"cards": []',
-        "`X-Time` how long it took",
-        "`Retry-After` seconds",
-        "| 429 Too Many Requests | Too many |",
+        "`X-Time`: how long it took",
+        "`Retry-After`: seconds",
+        "| 429 Too Many Requests | Too many | `Retry-After`: seconds |",
     ):
         assert said in text, said
-    assert text.count("**Request**") == 1
+    assert text.count("Request: ") == 1
     assert text.count("Too many |") == 1
