@@ -80,7 +80,8 @@ def kind_of(schema: Schema | bool, linked: Container[str]) -> str:
 
 
 def _rules(schema: Schema) -> list[str]:
-    said = [words.format(schema[rule]) for rule, words in _RULES.items() if rule in schema]
+    said = ["not empty"] if 1 in (schema.get("minLength"), schema.get("minItems")) else []
+    said += [words.format(schema[rule]) for rule, words in _RULES.items() if rule in schema and schema[rule] != 1]
     pattern = schema.get("pattern", "")
     return [*said, *([f"matching `{pattern}`"] if 0 < len(pattern) <= _LONG_PATTERN else [])]
 
