@@ -34,14 +34,6 @@ test: $(VENV)/dev.stamp ## the tests
 demo: $(VENV)/run.stamp ## start the service, fire real hook calls at it, compare the cards, stop it
 	@$(BIN)/python -m fhir_examples.demo $(ARGS)
 
-.PHONY: docs
-docs: $(VENV)/docs.stamp ## the documentation as a site in build/site; ARGS=--links asks for the external links too
-	@$(BIN)/python -m docs.site $(ARGS)
-
-.PHONY: references
-references: $(VENV)/run.stamp ## write anew what docs/ has from the code: settings, commands, API, conformance
-	@$(BIN)/python -m docs.references $(ARGS)
-
 .PHONY: check
 check: $(VENV)/dev.stamp $(VENV)/docs.stamp ## what CI runs: format, lint, types, arrows, knowledge, documentation, tests
 	@echo "== format" && $(BIN)/ruff format --check --quiet .
@@ -51,6 +43,14 @@ check: $(VENV)/dev.stamp $(VENV)/docs.stamp ## what CI runs: format, lint, types
 	@echo "== knowledge" && $(BIN)/cds-service check
 	@echo "== documentation" && $(BIN)/python -m docs.site
 	@echo "== tests" && $(BIN)/python -m pytest -q $(ARGS)
+
+.PHONY: docs
+docs: $(VENV)/docs.stamp ## the documentation as a site in build/site; ARGS=--links asks for the external links too
+	@$(BIN)/python -m docs.site $(ARGS)
+
+.PHONY: references
+references: $(VENV)/run.stamp ## write anew what docs/ has from the code: settings, commands, API, conformance
+	@$(BIN)/python -m docs.references $(ARGS)
 
 .PHONY: audit
 audit: $(BIN)/python ## known faults in what is pinned, and secrets in what git knows
