@@ -24,6 +24,8 @@ myst_disable_syntax = ["myst_role", "myst_line_comment", "myst_block_break", "my
 highlight_language = "none"
 suppress_warnings = ["misc.highlighting_failure"]  # examples with an ellipsis are no JSON, and shown without colours
 
+linkcheck_ignore = [r"http://127\.0\.0\.1"]  # the reader's own service
+
 html_theme = "furo"
 html_title = "Foot drop CDS"
 html_static_path = ["static"]

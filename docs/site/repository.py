@@ -107,8 +107,9 @@ def _list_external(app: Sphinx, failure: Exception | None) -> None:
     named: dict[str, set[str]] = {}
     for page in sorted(app.env.found_docs):
         for node in app.env.get_doctree(page).findall(nodes.reference):
-            if node.get("refuri", "").startswith(("http:", "https:")):
-                named.setdefault(node["refuri"], set()).add(page)
+            address = node.get("refuri", "")
+            if address.startswith(("http:", "https:")) and "//127.0.0.1" not in address:
+                named.setdefault(address, set()).add(page)
     lines = (f"{address}  {' '.join(sorted(pages))}\n" for address, pages in sorted(named.items()))
     Path(app.outdir, "external-links.txt").write_text("".join(lines), encoding="utf-8")
 
