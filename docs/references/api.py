@@ -117,7 +117,7 @@ class Reference:
 
     def _group(self, name: str, members: Sequence[Operation]) -> str:
         """What all of them say once; what only one says under its own path; examples of the first."""
-        parts = [f"## {name}", self._same(members, self._words), self._paths(members)]
+        parts = [f"## {name}", self._paths(members), self._same(members, self._words)]
         parts += [self._same(members, part) for part in (self._security_of, self._parameters, self._body)]
         parts += self._examples(self._resolved(members[0].spec.get("requestBody", {})))
         parts += [self._same(members, self._successes)]
@@ -131,7 +131,8 @@ class Reference:
         if len(set(rendered.values())) == 1:
             return rendered[members[0].path]
         if render.__name__ == "_words":
-            return ""  # the table of paths has them
+            rests = {_first_sentence(text)[1] for text in rendered.values()}
+            return rests.pop() if len(rests) == 1 else ""  # the table of paths has the first
         return "\n\n".join(f"**`{path}`:** {text}" for path, text in rendered.items() if text)
 
     def _paths(self, members: Sequence[Operation]) -> str:
@@ -139,7 +140,9 @@ class Reference:
             return ""
         differ = len({self._words(member) for member in members}) > 1
         rows = (
-            (code(it.path), it.spec.get("summary", "") if differ else "", self._words(it) if differ else "")
+            (code(it.path), it.spec.get("summary", ""), _first_sentence(self._words(it))[0])
+            if differ
+            else (code(it.path), "", "")
             for it in members
         )
         return table(("Path", "Service", "Does"), rows)
@@ -254,6 +257,12 @@ def _operations(document: Mapping[str, Any]) -> Iterator[Operation]:
 def api_page() -> str:
     """The API as people read it."""
     return Reference(openapi_of(load_knowledge(CARDS))).text()
+
+
+def _first_sentence(text: str) -> tuple[str, str]:
+    """It, and what follows."""
+    first, dot, rest = text.partition(". ")
+    return first + dot.strip(), rest
 
 
 def _phrase(status: str) -> str:
