@@ -24,7 +24,8 @@ repository; whether it is formally published was not known when this was written
 - **The rows are ours.** The standard does not number its sentences. What each asks stands here in our own words; the \
 standard's text counts.
 - **HTTPS** is spoken by the service itself with `CDS_TLS_CERT`, or by a proxy in front: \
-[operations.md](operations.md#https). Without either it speaks HTTP, on this machine only.
+[operations.md](operations.md#https). Without either it speaks HTTP, and nothing in it \
+stops a site from that: production needs one of the two.
 - **Who calls** is authenticated where clients are registered: [clients.md](clients.md). In open mode nobody is.
 - **Not served:** hooks other than the five of discovery, system actions, FHIRPath in prefetch templates, SMART links, \
 Da Vinci CRD beyond what the last section shows.
