@@ -20,7 +20,7 @@ COMPILE = .venv-lock/bin/uv pip compile pyproject.toml --quiet --universal --pyt
 
 .PHONY: help
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1@\2/p' $(MAKEFILE_LIST) | awk -F@ '{ printf "  %-12s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1@\2/p' $(MAKEFILE_LIST) | awk -F@ '{ printf "  %-16s %s\n", $$1, $$2 }'
 
 .PHONY: run
 run: $(VENV)/run.stamp ## start the service on this machine
@@ -44,13 +44,22 @@ patients: $(VENV)/run.stamp ## the example patients on a FHIR server of this mac
 	@$(BIN)/python -m fhir_examples.server $(ARGS)
 
 .PHONY: check
-check: $(VENV)/dev.stamp ## what CI runs: format, lint, types, arrows, knowledge, tests
+check: $(VENV)/dev.stamp $(VENV)/docs.stamp ## what CI runs: format, lint, types, arrows, knowledge, documentation, tests
 	@echo "== format" && $(BIN)/ruff format --check --quiet .
 	@echo "== lint" && $(BIN)/ruff check --quiet .
 	@echo "== types" && $(BIN)/mypy --no-error-summary
 	@echo "== arrows" && $(BIN)/lint-imports --no-logo
 	@echo "== knowledge" && $(BIN)/cds-service check
+	@echo "== documentation" && $(BIN)/python -m docs.site
 	@echo "== tests" && $(BIN)/python -m pytest -q $(ARGS)
+
+.PHONY: docs
+docs: $(VENV)/docs.stamp ## the documentation as a site in build/site; ARGS=--links asks for the external links too
+	@$(BIN)/python -m docs.site $(ARGS)
+
+.PHONY: references
+references: $(VENV)/run.stamp ## write anew what docs/ has from the code: settings, commands, API, conformance
+	@$(BIN)/python -m docs.references $(ARGS)
 
 .PHONY: audit
 audit: $(BIN)/python ## known faults in what is pinned, and secrets in what git knows
@@ -64,8 +73,9 @@ soak: $(VENV)/dev.stamp ## the long tests
 lock: .venv-lock/$(UV_VERSION).stamp ## newest versions of everything into requirements/
 	@$(COMPILE) --group build -o requirements/run.txt
 	@$(COMPILE) --group dev -c requirements/run.txt -o requirements/dev.txt
-	@if grep -n '://' requirements/run.txt requirements/dev.txt; then echo "an address does not belong there" >&2; exit 1; fi
-	@echo "requirements/run.txt and requirements/dev.txt are new; run make check before they are committed"
+	@$(COMPILE) --group docs -c requirements/run.txt -c requirements/dev.txt -o requirements/docs.txt
+	@if grep -n '://' requirements/run.txt requirements/dev.txt requirements/docs.txt; then echo "an address does not belong there" >&2; exit 1; fi
+	@echo "requirements/run.txt, dev.txt and docs.txt are new; run make check before they are committed"
 
 .PHONY: clean
 clean: ## remove what the other targets made, not the service's own data
@@ -104,6 +114,11 @@ $(VENV)/run.stamp: requirements/run.txt pyproject.toml | $(BIN)/python
 $(VENV)/dev.stamp: requirements/dev.txt $(VENV)/run.stamp
 	@echo "Installing requirements/dev.txt"
 	@$(PIP_INSTALL) --require-hashes -r requirements/dev.txt
+	@touch $@
+
+$(VENV)/docs.stamp: requirements/docs.txt $(VENV)/run.stamp
+	@echo "Installing requirements/docs.txt"
+	@$(PIP_INSTALL) --require-hashes -r requirements/docs.txt
 	@touch $@
 
 .venv-lock/$(UV_VERSION).stamp:

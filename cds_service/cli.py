@@ -69,7 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     attempt.add_argument(
         "--token-file", type=Path, metavar="FILE", help=f"the bearer token for it; default: the variable {TOKEN}"
     )
-    attempt.add_argument("--hook", default="patient-view", help="default: patient-view")
+    attempt.add_argument("--hook", default="patient-view", help="the hook to fire; default: patient-view")
     attempt.add_argument("--draft", type=Path, metavar="ORDERS.json", help="a Bundle of draft orders, or one order")
     attempt.add_argument("--at", help="evaluation time (ISO 8601 with zone); default: now")
     attempt.add_argument(
@@ -83,7 +83,7 @@ def _parser() -> argparse.ArgumentParser:
     upkeep = ledger.add_subparsers(required=True, metavar="WHAT")
     upkeep.add_parser("stats", help="how much there is, from when to when").set_defaults(command=_ledger_stats)
     exporting = upkeep.add_parser("export", help="every row as a line of JSON")
-    exporting.add_argument("--out", type=Path, required=True, metavar="FILE")
+    exporting.add_argument("--out", type=Path, required=True, metavar="FILE", help="where the lines go")
     exporting.add_argument("--since", type=dt.date.fromisoformat, metavar="DATE", help="from this day on; default: all")
     exporting.set_defaults(command=_ledger_export)
     reading = upkeep.add_parser("comments", help="what users wrote about cards, as lines of JSON, for who has the key")
@@ -91,13 +91,13 @@ def _parser() -> argparse.ArgumentParser:
     reading.add_argument("--card", type=UUID, metavar="UUID", help="of this card only")
     reading.set_defaults(command=_ledger_comments)
     purging = upkeep.add_parser("purge", help="delete what is older than some days")
-    purging.add_argument("--older-than", type=int, required=True, metavar="DAYS")
+    purging.add_argument("--older-than", type=int, required=True, metavar="DAYS", help="what is older than that")
     purging.set_defaults(command=_ledger_purge)
 
     _add_client_commands(commands)
 
     schema = commands.add_parser("schema", help="write the JSON Schemas that editors use for cards/")
-    schema.add_argument("--out", type=Path, required=True, metavar="DIR")
+    schema.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the schemas go")
     schema.set_defaults(command=_schema)
 
     render = commands.add_parser("render", help="write the pages that a committee reads and signs, as HTML and JSON")
@@ -108,7 +108,7 @@ def _parser() -> argparse.ArgumentParser:
     render.set_defaults(command=_render)
 
     export = commands.add_parser("export", help="write the knowledge as FHIR R4 resources, to read and compare")
-    export.add_argument("--out", type=Path, required=True, metavar="DIR")
+    export.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the resources go")
     export.add_argument("--base-url", default=DEFAULT_BASE_URL, help=f"of the URLs; default: {DEFAULT_BASE_URL}")
     export.add_argument(
         "--date", type=dt.date.fromisoformat, help="of the resources; default: the newest date in the knowledge"
@@ -119,8 +119,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_client_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     keys = commands.add_parser("keys", help="make a key pair for a CDS client: to try what only a registered one may")
-    keys.add_argument("--out", type=Path, required=True, metavar="DIR")
-    keys.add_argument("--algorithm", default="ES384", help="default: ES384")
+    keys.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the two keys go")
+    keys.add_argument("--algorithm", default="ES384", help="what the key is to sign with; default: ES384")
     keys.add_argument("--kid", help="the id of the key; default: a new one")
     keys.set_defaults(command=_keys)
 
@@ -129,7 +129,9 @@ def _add_client_commands(commands: argparse._SubParsersAction[argparse.ArgumentP
     token.add_argument("--issuer", required=True, metavar="ISS", help="as the client is registered")
     token.add_argument("--endpoint", required=True, metavar="URL", help="the exact URL that is called")
     token.add_argument("--tenant", help="the organisation, if one is agreed")
-    token.add_argument("--expires-in", type=int, default=300, metavar="SECONDS", help="default: 300")
+    token.add_argument(
+        "--expires-in", type=int, default=300, metavar="SECONDS", help="how long it is good; default: 300"
+    )
     token.set_defaults(command=_token)
 
 

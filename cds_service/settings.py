@@ -386,7 +386,7 @@ def read_settings() -> Settings:
     """The settings of the environment. Raises SettingsError: a wrong value, or a CDS_ variable that does not exist."""
     known = {f"{_PREFIX}{name.upper()}" for name in Settings.model_fields}
     problems = [
-        f"{name} is no setting" + (f": did you mean {near[0]}?" if near else "; see the README")
+        f"{name} is no setting" + (f": did you mean {near[0]}?" if near else "; see docs/configuration.md")
         for name in sorted(os.environ)
         if name.startswith(_PREFIX) and name not in known
         for near in [difflib.get_close_matches(name, known, n=1)]

@@ -66,6 +66,7 @@ def ask(server, context, method="GET", path="/cds-services", made=None):
         return send(connection, method, path, made)
 
 
+@pytest.mark.norm("TLS-1")
 def test_a_call_is_answered_over_https_and_links_to_https(server, trusting):
     status, _, body = ask(server, trusting, "POST", VIEW, every_hook()["patient-view"])
     assert status == 200
@@ -92,6 +93,7 @@ def test_tls_of_yesterday_is_not(server, trusting, version):
         ask(server, trusting)
 
 
+@pytest.mark.norm("TLS-1")
 def test_nothing_is_said_in_plain_text(server, trusting):
     with socket.create_connection(("127.0.0.1", server.port), 10) as line:
         line.sendall(b"GET /cds-services HTTP/1.1\r\nHost: localhost\r\n\r\n")

@@ -182,7 +182,7 @@ def said_on_refusal(**environment):
     [
         ("CDS_HOST", "0.0.0.0", "set CDS_HOST to 127.0.0.1, register the clients"),
         ("CDS_MAX_CARD", "3", "CDS_MAX_CARD is no setting: did you mean CDS_MAX_CARDS?"),
-        ("CDS_ZEBRA", "3", "CDS_ZEBRA is no setting; see the README"),
+        ("CDS_ZEBRA", "3", "CDS_ZEBRA is no setting; see docs/configuration.md"),
         ("CDS_PUBLIC_URL", "cds.example.org", "CDS_PUBLIC_URL: is not an absolute URL such as https://"),
         ("CDS_CORS_ORIGINS", "*", "CDS_CORS_ORIGINS: holds something else than origins such as https://"),
         ("CDS_TIMEZONE", "Mars/Olympus", "CDS_TIMEZONE: is not an IANA time zone such as Europe/Berlin"),

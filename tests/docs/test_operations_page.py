@@ -1,8 +1,14 @@
-"""docs/operations.md says what is refused, with which status, by which setting and from which number on."""
+"""docs/operations.md says what is refused, with which status, by which setting and from which number on; and what is
+counted."""
 
+import asyncio
 import re
 
+import httpx
+from prometheus_client.parser import text_string_to_metric_families
+
 from cds_service.api.errors import STATUS, reason_of
+from cds_service.app import create_app
 from cds_service.settings import Settings
 from tests.docs.pages import read
 
@@ -38,3 +44,21 @@ def test_each_limit_is_the_default_of_its_setting():
 def test_every_setting_it_names_exists():
     named = set(re.findall(r"CDS_[A-Z_]+", PAGE))
     assert named <= {f"CDS_{name.upper()}" for name in Settings.model_fields}
+
+
+def _row(family) -> tuple[str, str, set[str], str]:
+    """Name as it is asked for, type, labels, meaning."""
+    labels = {label for sample in family.samples for label in sample.labels} - {"le"}
+    return family.name + ("_total" if family.type == "counter" else ""), family.type, labels, family.documentation
+
+
+async def _scraped() -> str:
+    transport = httpx.ASGITransport(create_app(Settings(database_url="sqlite://")))
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8080") as client:
+        return (await client.get("/metrics")).text
+
+
+def test_the_table_of_metrics_is_what_is_scraped():
+    rows = re.findall(r"^\| `(cds_\w+)` \| (\w+) \| (.*?) ?\| (.+) \|$", PAGE, re.MULTILINE)
+    shown = [(name, kind, set(re.findall(r"`(\w+)`", labels)), meaning) for name, kind, labels, meaning in rows]
+    assert shown == [_row(family) for family in text_string_to_metric_families(asyncio.run(_scraped()))]

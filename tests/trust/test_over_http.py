@@ -92,7 +92,7 @@ def test_a_good_token_is_let_in(secured, issuer):
     assert codes(secured.fire(FOOT_DROP, issuer))
 
 
-@pytest.mark.norm("JWT-2", "DIS-15")
+@pytest.mark.norm("JWT-2", "DIS-15", "FBK-12")
 def test_discovery_and_feedback_need_a_token_of_their_own(secured):
     feedback = f"{VIEW}/feedback"
     card = secured.fire(about("pat-feedback"), MAIN).json()["cards"][0]["uuid"]

@@ -26,7 +26,7 @@ def test_a_change_of_the_knowledge_makes_it_stale(tmp_path):
 
 def test_every_recommendation_has_its_limits():
     for recommendation in knowledge().recommendations:
-        assert f"#### {recommendation.id} {recommendation.title}" in TEXT
+        assert f"### {recommendation.id} {recommendation.title}" in TEXT
         assert recommendation.strength in TEXT
 
 

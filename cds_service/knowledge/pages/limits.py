@@ -31,7 +31,7 @@ def with_limits(text: str, knowledge: Knowledge, file: str) -> str:
 
 
 def _limits(it: Recommendation, knowledge: Knowledge) -> Iterator[str]:
-    yield f"#### {it.id} {it.title}\n"
+    yield f"### {it.id} {it.title}\n"
     yield f"- **Strength (own appraisal):** {it.strength}"
     low = [n for n in it.evidence if knowledge.evidence[n].quality in ("low", "very low")]
     yield f"- **Evidence:** {len(it.evidence)} sources, {len(low)} of low or very low quality."
