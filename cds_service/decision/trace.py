@@ -20,8 +20,13 @@ class TraceLine:
 
     depth: int
     section: str
-    text: str
+    criterion: Criterion
     answer: Answer
+
+    @property
+    def text(self) -> str:
+        """The criterion as its file writes it, read aloud."""
+        return self.criterion.text
 
     @property
     def facts(self) -> tuple[Fact, ...]:
@@ -59,6 +64,6 @@ def _lines(recommendation: Recommendation, situation: Situation) -> Iterator[Tra
 
 
 def _walk(criterion: Criterion, situation: Situation, section: str, depth: int) -> Iterator[TraceLine]:
-    yield TraceLine(depth, section, criterion.text, criterion.answer(situation))
+    yield TraceLine(depth, section, criterion, criterion.answer(situation))
     for part in criterion.parts():
         yield from _walk(part, situation, section, depth + 1)
