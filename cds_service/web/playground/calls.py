@@ -77,7 +77,7 @@ class CallMaker:
             drafts,
             user=_user(asked.user, there),
             unread=self._unread(asked.unsent),
-            selected={draft["id"] for draft, chosen in zip(drafts, asked.drafts, strict=True) if chosen.selected},
+            selected={f"draft-{at}" for at, draft in enumerate(asked.drafts, 1) if draft.selected},
         )
         return MadeCall(service.id, _written(request), record)
 

@@ -85,7 +85,7 @@ def cards_part(answer: Answer, knowledge: Knowledge) -> Markup:
         said = items(answer.diagnostics) if answer.outcome == "refused" else None
         pieces.append(tag("div", tag("h3", title), tag("p", words), said, class_=f"instead {answer.outcome}"))
     if answer.response is not None:
-        pieces += (_card(number, card) for number, card in enumerate(answer.response.cards))
+        pieces += (_card(number, card, knowledge) for number, card in enumerate(answer.response.cards))
         pieces += _extension(answer.response.extension or {}, knowledge)
     return join(pieces)
 
@@ -118,8 +118,9 @@ def _why(gap: _Gap, knowledge: Knowledge) -> str:
 # ---- one card
 
 
-def _card(number: int, card: Card) -> Markup:
+def _card(number: int, card: Card, knowledge: Knowledge) -> Markup:
     code = card.source.topic.code if card.source.topic else ""
+    is_ours = any(one.id == code for one in knowledge.recommendations)
     title = f"card-{number}"
     return tag(
         "article",
@@ -128,6 +129,7 @@ def _card(number: int, card: Card) -> Markup:
         tag("div", markdown.render(card.detail), class_="detail") if card.detail else None,
         _suggestions(card),
         _links(card.links),
+        tag("p", tag("a", "Why this card", href=f"#why-{code}", data_why=code), class_="way") if is_ours else None,
         _dismissal(number, card),
         tag("p", role="status", class_="became", tabindex="-1"),
         class_=f"card {card.indicator.value}",
@@ -183,7 +185,7 @@ def _action(it: Action, label: str) -> Iterator[Child]:
 
 def code_block(text: str, name: str, anchor: str | None = None) -> Markup:
     """A text to read as it is; the keyboard can scroll it."""
-    return tag("pre", tag("code", text), tabindex="0", role="region", aria_label=name, id=anchor)
+    return tag("pre", tag("code", text), tabindex="0", role="group", aria_label=name, id=anchor)
 
 
 def _links(links: tuple[Link, ...]) -> Child:

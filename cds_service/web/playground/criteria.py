@@ -51,6 +51,7 @@ class CriterionWords:
     def __init__(self, knowledge: Knowledge, recommendation_id: str) -> None:
         """``recommendation_id`` has the page on which thresholds and points in time are explained."""
         self.knowledge = knowledge
+        self.recommendation_id = recommendation_id
         self.page = f"cards/{recommendation_id}"
         self.wording = Wording(knowledge)
         self._systems = {system.uri: name for name, system in knowledge.names.systems.items()}

@@ -176,7 +176,7 @@ def _draft_row() -> Markup:
 
 
 def _more(knowledge: Knowledge) -> Markup:
-    users = (tag("option", f"{kind}: {text}", value=kind) for kind, text in words.USERS.items())
+    users = (tag("option", text, value=kind) for kind, text in words.USERS.items())
     needs = ((need.key, need.words) for need in knowledge.vocabulary.needs.values())
     keys = (
         tag(
@@ -196,6 +196,7 @@ def _more(knowledge: Knowledge) -> Markup:
 
 def _answer() -> Markup:
     empty = tag("div", tag("p", words.BEFORE), items(words.STEPS, "ol"), id="empty", class_="empty")
+    failure = tag("div", tag("p"), id="failure", class_="instead refused", tabindex="-1", hidden=True)
     parts = tag(
         "div",
         tag("p", *_ways(), class_="ways"),
@@ -208,7 +209,7 @@ def _answer() -> Markup:
         id="parts",
         hidden=True,
     )
-    return tag("div", empty, parts, class_="answer")
+    return tag("div", empty, failure, parts, class_="answer")
 
 
 def _ways() -> Iterator[Child]:

@@ -52,9 +52,9 @@ async function post(address, body) {
   return fetch(address, { method: "POST", headers: { "Content-Type": "application/json" }, body: text });
 }
 
-async function ours(address, body) {
+async function ours(address, body, sentence) {
   const answer = await post(address, body);
-  if (!answer.ok) throw new Error(diagnostics(await answer.text()));
+  if (!answer.ok) throw new Error(fill(sentence, { diagnostics: diagnostics(await answer.text()) }));
   return answer.json();
 }
 
@@ -79,16 +79,26 @@ async function fire(focusOn) {
   try {
     await exchange(focusOn);
   } catch (error) {
-    say("status", error instanceof TypeError ? words.failed : words.fault + error.message);
+    fail(error instanceof TypeError ? words.failed : error.message);
   } finally {
     busy = false;
     document.body.removeAttribute("aria-busy");
   }
 }
 
+// What stands on the page belongs to an earlier call: it must not look like the answer to this one.
+function fail(sentence) {
+  at("empty").hidden = at("parts").hidden = true;
+  at("failure").hidden = false;
+  at("failure").firstElementChild.textContent = sentence;
+  say("status", "");
+  last = null;
+  at("failure").focus();
+}
+
 async function exchange(focusOn) {
   const asked = question();
-  const call = await ours("playground/request", asked);
+  const call = await ours("playground/request", asked, words.fault);
   const started = performance.now();
   const answer = await post(call.address, call.request);
   const response = await answer.text();
@@ -101,10 +111,10 @@ async function exchange(focusOn) {
   show("record", call.record);
   at("change").hidden = false;
   last = { about, answered, feedback: `${call.address}/feedback` };
-  const parts = await ours("playground/answer", { ...answered, before });
+  const parts = await ours("playground/answer", { ...answered, before }, words["no-show"]);
   for (const name of ["cards", "differences", "why", "timeline", "problems"]) show(name, parts[name]);
   at("differences-part").hidden = !parts.differences;
-  at("empty").hidden = true;
+  at("empty").hidden = at("failure").hidden = true;
   at("parts").hidden = false;
   say("status", `${status}. ${parts.said}`);
   watchFilter();
@@ -280,6 +290,24 @@ function filter() {
   }
   say("found", count ? fill(words.matches, { count }) : words["none-match"]);
 }
+
+function openReasons(id) {
+  const reasons = at(`why-${id}`);
+  if (!reasons) return;
+  document.querySelector('input[name="filter"]').checked = true;
+  at("search").value = "";
+  filter();
+  reasons.open = true;
+  reasons.scrollIntoView();
+  reasons.querySelector("summary").focus();
+}
+
+at("cards").addEventListener("click", (event) => {
+  const link = event.target.closest("[data-why]");
+  if (!link) return;
+  event.preventDefault();
+  openReasons(link.dataset.why);
+});
 
 // ---- copying
 

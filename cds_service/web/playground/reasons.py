@@ -67,7 +67,7 @@ class Reasons:
         own = self.decider.composer.card(evaluation, self.judgement.situation, self.context)
         return more is not None and markdown_line(own.summary) in (more.detail or "")
 
-    def explain(self, answer: Answer) -> bool:
+    def explains(self, answer: Answer) -> bool:
         """Whether every recommendation that has a card stands here too."""
         known = {one.evaluation.recommendation.id: one.evaluation.standing for one in self.traces}
         shown = topics(answer.response.cards) if answer.response else ()

@@ -31,7 +31,7 @@ def why_part(reasons: Reasons, answer: Answer, knowledge: Knowledge) -> Markup:
     return join(
         [
             tag("p", ANEW, class_="quiet"),
-            None if reasons.explain(answer) else tag("p", DIFFERS, class_="differs"),
+            None if reasons.explains(answer) else tag("p", DIFFERS, class_="differs"),
             _filter(counts),
             tag("div", *(_recommendation(state, one, reasons, knowledge) for state, one in states), id="reasons"),
         ]
@@ -77,6 +77,7 @@ def _recommendation(state: str, one: Trace, reasons: Reasons, knowledge: Knowled
         _thresholds(words),
         page,
         class_="why",
+        id=f"why-{it.id}",
         data_kind=kind,
         data_id=it.id,
         data_find=f"{it.id} {it.title}".casefold(),
@@ -112,4 +113,8 @@ def _thresholds(words: CriterionWords) -> Child:
         value = tag("a", it.value, href=f"{words.page}#parameter-{slug(name)}", class_="parameter")
         rows.append((name, value, it.means, citation(it.citation, "cards/")))
     heads = ("Threshold", "Value", "Meaning", "Citation")
-    return tag("details", tag("summary", "Thresholds and where they come from"), table(heads, rows, name="Thresholds"))
+    return tag(
+        "details",
+        tag("summary", "Thresholds and where they come from"),
+        table(heads, rows, name=f"Thresholds of {words.recommendation_id}"),
+    )

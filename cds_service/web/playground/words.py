@@ -42,10 +42,10 @@ HOOKS: Final[Mapping[str, str]] = {
     "problem-list-item-create": "A problem is added",
 }
 USERS: Final[Mapping[str, str]] = {
-    "Practitioner": "a clinician",
-    "PractitionerRole": "a clinician in a role",
-    "Patient": "the patient: no orders are suggested",
-    "RelatedPerson": "a relative: no orders are suggested",
+    "Practitioner": "Practitioner, a clinician",
+    "PractitionerRole": "PractitionerRole, a clinician in a role",
+    "Patient": "Patient, to whom no order is suggested",
+    "RelatedPerson": "RelatedPerson, to whom no order is suggested",
 }
 SIDES: Final[Mapping[str, str]] = {"": "no side", "right": "right", "left": "left", "both": "both sides"}
 
@@ -152,7 +152,8 @@ SANDBOX: Final = (
 SCRIPT: Final[Mapping[str, str]] = {
     "firing": "Asking the service …",
     "failed": "The service could not be reached. Is it still running?",
-    "fault": "This page asked for something that it did not get: ",
+    "fault": "No call was made: {diagnostics}.",
+    "no-show": "The service answered, and this page cannot show how: {diagnostics}.",
     "status": "HTTP {status} in {milliseconds} ms",
     "copied": "Copied.",
     "not-copied": "The browser does not let this page copy. Select the text and copy it.",
@@ -160,7 +161,6 @@ SCRIPT: Final[Mapping[str, str]] = {
     "accepted": "Accepted. The service says of the feedback: {answer}.",
     "overridden": "Dismissed. The service says of the feedback: {answer}.",
     "not-taken": "The feedback was not taken (HTTP {status}): {diagnostics}",
-    "no-reason": "Choose a reason or write a comment.",
     "no-record": "Paste a Bundle first, or choose an example.",
     "pasted": "Your own record: {name}",
     "too-large-to-show": "… {count} more characters, not shown. Copying takes all.",
