@@ -16,7 +16,8 @@ from cds_service.web.playground.reasons import Reasons
 from cds_service.web.playground.words import SECTIONS, SINCE_BEFORE
 
 _MOST: Final = 40
-"""Criteria that are told one by one."""
+_FEW: Final = 4
+"""Criteria that are told one by one, and those that are told without being asked for."""
 
 
 class _Place(NamedTuple):
@@ -38,16 +39,24 @@ def differences_part(
     criteria: tuple[Child, ...] = ()
     if reasons is not None and before_reasons is not None:
         criteria = tuple(_criteria(_answers(reasons, knowledge), _answers(before_reasons, knowledge)))
-    rest = len(criteria) - _MOST
     return join(
         [
             tag("h3", SINCE_BEFORE["cards"]),
             items(cards, class_="changes") if cards else tag("p", SINCE_BEFORE["same cards"]),
             tag("h3", SINCE_BEFORE["criteria"]),
-            items(criteria[:_MOST], class_="changes") if criteria else tag("p", SINCE_BEFORE["same criteria"]),
-            tag("p", SINCE_BEFORE["more"].format(count=rest), class_="quiet") if rest > 0 else None,
+            _folded(criteria) if criteria else tag("p", SINCE_BEFORE["same criteria"]),
         ]
     )
+
+
+def _folded(criteria: tuple[Child, ...]) -> Markup:
+    """Behind a disclosure where they are many: what they came to stands below."""
+    rest = len(criteria) - _MOST
+    more = tag("p", SINCE_BEFORE["more"].format(count=rest), class_="quiet") if rest > 0 else None
+    listed = join([items(criteria[:_MOST], class_="changes"), more])
+    if len(criteria) <= _FEW:
+        return listed
+    return tag("details", tag("summary", SINCE_BEFORE["how many"].format(count=len(criteria))), listed)
 
 
 # ---- cards
@@ -112,23 +121,20 @@ def _of_trace(one: Trace, knowledge: Knowledge) -> Iterator[tuple[_Place, str]]:
 
 
 def _criteria(now: _Answers, then: _Answers) -> Iterator[Child]:
-    """The criteria whose answer changed, innermost only: what holds them together changed because of them."""
+    """The criteria whose answer changed, each once with where it stands.
+
+    Innermost only: what holds them together changed because of them.
+    """
     changed = {place for place, truth in now.items() if then.get(place, truth) != truth}
     outer = {place._replace(path=place.path[:length]) for place in changed for length in range(1, len(place.path))}
-    inner = changed - outer
+    told: dict[tuple[str, str, str], dict[str, None]] = {}
     for place, truth in now.items():
-        if place in inner:
-            way = " \N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK} ".join(place.path)
-            told = tag("span", f" {place.scope}. {way}: ", class_="where")
-            yield join(
-                [
-                    tag("b", place.recommendation),
-                    told,
-                    truth_mark(then[place]),
-                    " \N{RIGHTWARDS ARROW} ",
-                    truth_mark(truth),
-                ]
-            )
+        if place in changed and place not in outer:
+            where = told.setdefault((place.path[-1], then[place], truth), {})
+            where[f"{place.recommendation} ({place.scope})"] = None
+    for (words, was, is_now), places in told.items():
+        there = tag("span", f"In {', '.join(places)}.", class_="where")
+        yield join([f"{words}: ", truth_mark(was), " \N{RIGHTWARDS ARROW} ", truth_mark(is_now), there])
     yield from _judged(now, then)
 
 

@@ -91,8 +91,8 @@ def _question(knowledge: Knowledge, examples: Sequence[Example]) -> Markup:
         tag(
             "p",
             tag("button", "Fire again with these changes", type="submit", class_="primary"),
-            " ",
             tag("button", "Restore the record", type="button", id="restore"),
+            class_="buttons",
         ),
     )
     change = tag("form", record, id="change", hidden=True, aria_labelledby="change-a-fact")

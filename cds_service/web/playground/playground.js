@@ -93,7 +93,14 @@ function fail(sentence) {
   at("failure").firstElementChild.textContent = sentence;
   say("status", "");
   last = null;
-  at("failure").focus();
+  goTo(at("failure"));
+}
+
+// Moves the focus to what is new; the page moves only where that is not in sight already.
+function goTo(element) {
+  element.focus({ preventScroll: true });
+  const { top } = element.getBoundingClientRect();
+  if (top < 0 || top > window.innerHeight / 2) element.scrollIntoView();
 }
 
 async function exchange(focusOn) {
@@ -118,7 +125,7 @@ async function exchange(focusOn) {
   at("parts").hidden = false;
   say("status", `${status}. ${parts.said}`);
   watchFilter();
-  at(focusOn === "differences" && parts.differences ? "differences-title" : "cards-title").focus();
+  goTo(at(focusOn === "differences" && parts.differences ? "differences-title" : "cards-title"));
 }
 
 function showExchange(call, answered, status) {

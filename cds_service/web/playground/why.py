@@ -9,6 +9,7 @@ from itertools import groupby
 from cds_service.decision.trace import Trace, TraceLine
 from cds_service.domain.evaluation import Standing, judge
 from cds_service.domain.situation import Scope
+from cds_service.domain.truth import MET, NOT_MET, UNKNOWN
 from cds_service.knowledge.knowledge import Knowledge
 from cds_service.knowledge.pages.overview import parameter_content
 from cds_service.web.html import Child, Markup, join, slug, tag
@@ -16,10 +17,12 @@ from cds_service.web.parts import citation, table
 from cds_service.web.playground.cards import Answer
 from cds_service.web.playground.criteria import CriterionWords, nested, scope_words
 from cds_service.web.playground.reasons import Reasons
-from cds_service.web.playground.words import ANEW, DIFFERS, SECTIONS, STATES
+from cds_service.web.playground.words import ANEW, BECAUSE, DIFFERS, SECTIONS, STATES
 
 _FILTERS = (("", "All"), ("shown", "Shown"), ("silent", "Silent"), ("unknown", "Unknown"))
 _ORDER = tuple(STATES)
+_TRIGGERS, _SILENCERS = ("when",), ("unless", "gate")
+_MOST_REASONS = 2
 
 
 def why_part(reasons: Reasons, answer: Answer, knowledge: Knowledge) -> Markup:
@@ -56,19 +59,17 @@ def _recommendation(state: str, one: Trace, reasons: Reasons, knowledge: Knowled
     it = one.evaluation.recommendation
     kind, badge, means = STATES[state]
     words = CriterionWords(knowledge, it.id)
-    missing = one.evaluation.missing if one.evaluation.standing is not Standing.DOES_NOT_STAND else frozenset()
-    unread = tag("span", f" Not read: {words.needs(missing)}.", class_="unread") if missing else None
     heading = tag(
         "summary",
         tag("span", badge, class_=f"badge {kind}"),
         " ",
         tag("b", it.id, class_="nowrap"),
         f" {it.title}",
-        tag("span", f" {means[0].upper()}{means[1:]}.", unread, class_="means"),
+        tag("span", f" {means[0].upper()}{means[1:]}. ", *_because(one, words), class_="means"),
     )
     scopes = [_scope(it.id, scope, lines, one, reasons, words) for scope, lines in one.scopes]
     if not scopes:
-        scopes = [tag("p", "No order that it speaks of is being made.", class_="quiet")]
+        scopes = [tag("p", BECAUSE["no draft"], class_="quiet")]
     page = tag("p", tag("a", "The whole recommendation, with its evidence", href=words.page))
     return tag(
         "details",
@@ -82,6 +83,26 @@ def _recommendation(state: str, one: Trace, reasons: Reasons, knowledge: Knowled
         data_id=it.id,
         data_find=f"{it.id} {it.title}".casefold(),
     )
+
+
+def _because(one: Trace, words: CriterionWords) -> Iterator[Child]:
+    """What decided where it does not stand, for each side or draft once; and what could not be read."""
+    if one.evaluation.standing is Standing.STANDS:
+        return
+    said: dict[str, None] = {}
+    for _, lines in one.scopes:
+        if (line := _decisive(lines)) is not None:
+            said[BECAUSE[line.answer.truth.words].format(words=words.text(line))] = None
+    yield " ".join(list(said)[:_MOST_REASONS]) or (None if one.scopes else BECAUSE["no draft"])
+    if one.evaluation.standing is not Standing.DOES_NOT_STAND and one.evaluation.missing:
+        yield tag("span", f" Not read: {words.needs(one.evaluation.missing)}.", class_="unread")
+
+
+def _decisive(lines: Sequence[TraceLine]) -> TraceLine | None:
+    """The first criterion that keeps it silent; else the first that leaves it open."""
+    outer = [line for line in lines if line.depth == 0 and line.section in ("for each", *_TRIGGERS, *_SILENCERS)]
+    silent = (line for line in outer if line.answer.truth is (MET if line.section in _SILENCERS else NOT_MET))
+    return next(silent, next((line for line in outer if line.answer.truth is UNKNOWN), None))
 
 
 def _scope(

@@ -75,7 +75,7 @@ WAYS: Final[Mapping[str, str]] = {
 
 TRUTHS: Final[Mapping[str, str]] = {"met": "met", "not met": "not met", "unknown": "unknown"}
 SECTIONS: Final[Mapping[str, str]] = {
-    "for each": "Looked for, and not found: there is nothing to judge",
+    "for each": "Looked for; without it there is nothing to judge",
     "when": "It applies when all of this holds",
     "unless": "It is silent when any of this holds",
     "gate": "Gates that silence it",
@@ -83,6 +83,13 @@ SECTIONS: Final[Mapping[str, str]] = {
     "warning": "Raised to warning when this holds",
     "critical": "Raised to critical when this holds",
 }
+BECAUSE: Final[Mapping[str, str]] = {
+    "not met": "Not met: {words}.",
+    "met": "Silenced by: {words}.",
+    "unknown": "Not known: {words}.",
+    "no draft": "No order that it speaks of is being made.",
+}
+"""What decided, in one line."""
 STATES: Final[Mapping[str, tuple[str, str, str]]] = {
     "shown": ("shown", "Shown", "it has a card"),
     "folded": ("shown", "Shown, folded", "it stands on the card that lists the rest"),
@@ -133,6 +140,7 @@ SINCE_BEFORE: Final[Mapping[str, str]] = {
     "criteria": "Criteria that answer differently",
     "same criteria": "No criterion changed its answer.",
     "more": "{count} more changed.",
+    "how many": "{count} criteria answer differently",
     "come": "new",
     "gone": "gone",
     "changed": "changed",
