@@ -136,7 +136,8 @@ def _show_one(one: Trace) -> Iterable[str]:
         if scope.draft is not None:
             what.append(f"draft {scope.draft.reference or plain(scope.draft.coding.display)}")
         if what:
-            yield f"  judged for: {', '.join(what)}"
+            is_open = scope in one.left_open
+            yield f"  {'not known whether it is about' if is_open else 'judged for'}: {', '.join(what)}"
         section = ""
         for line in lines:
             if line.section != section:

@@ -13,7 +13,7 @@ import msgspec
 from cds_service.decision.agreement import Agreement
 from cds_service.decision.orders import OrderContext
 from cds_service.domain.sides import SIDES_BY_NAME, Side
-from cds_service.errors import InvalidRequestError, NotJSONError
+from cds_service.errors import InvalidRequestError
 from cds_service.examples import Example
 from cds_service.hooks.json_limits import JSONLimits
 from cds_service.knowledge.hook_call import ENCOUNTER, USER, hook_call, resources_of
@@ -135,8 +135,9 @@ def _id_of(kind: str, record: Sequence[Mapping[str, Any]]) -> str:
     return found if isinstance(found, str) else ""
 
 
-def _no_number(_: str) -> object:
-    raise NotJSONError
+def _no_number(name: str) -> object:
+    """Refuse NaN and its like, which Python reads and JSON has not."""
+    raise ValueError(name)
 
 
 def _written(request: Mapping[str, Any]) -> str:

@@ -111,7 +111,7 @@ def status_of(resource: Mapping[str, Any]) -> str:
 def record_form(record: Sequence[dict[str, Any]], changes: Sequence[Change]) -> Markup:
     """A line for each resource of the record as it came, with what was changed of it chosen."""
     chosen = {change.at: change.to for change in changes}
-    there = [at for at, resource in enumerate(record) if resource.get("resourceType") in STATUSES]
+    there = [at for at, resource in enumerate(record) if str(resource.get("resourceType")) in STATUSES]
     rest = len(there) - _MOST
     return join(
         [

@@ -85,8 +85,7 @@ def _question(knowledge: Knowledge, examples: Sequence[Example]) -> Markup:
     )
     record = tag(
         "details",
-        tag("summary", tag("h2", "Change a fact", id="change-a-fact")),
-        tag("p", words.CHANGING, class_="quiet"),
+        tag("summary", "The resources of this record"),
         tag("div", id="record"),
         tag(
             "p",
@@ -95,7 +94,9 @@ def _question(knowledge: Knowledge, examples: Sequence[Example]) -> Markup:
             class_="buttons",
         ),
     )
-    change = tag("form", record, id="change", hidden=True, aria_labelledby="change-a-fact")
+    told = tag("p", words.CHANGING, class_="quiet")
+    heading = tag("h2", "Change a fact", id="change-a-fact")
+    change = tag("form", heading, told, record, id="change", hidden=True, aria_labelledby="change-a-fact")
     return tag("div", form, change, class_="question")
 
 
@@ -172,7 +173,7 @@ def _draft_row() -> Markup:
         tag("label", tag("input", type="checkbox", checked=True), " selected", class_="selected"),
         tag("button", "Take away", type="button"),
     )
-    return tag("template", row, id="draft-row")
+    return tag("template", tag("ul", row), id="draft-row")
 
 
 def _more(knowledge: Knowledge) -> Markup:

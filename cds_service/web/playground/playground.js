@@ -213,7 +213,7 @@ function orderableChanged() {
 }
 
 function addDraft() {
-  const row = at("draft-row").content.firstElementChild.cloneNode(true);
+  const row = at("draft-row").content.querySelector("li").cloneNode(true);
   const [order, side] = [at("orderable").selectedOptions[0], at("side").selectedOptions[0]];
   const hasSide = order.hasAttribute("data-sided") && side.value !== "";
   row.dataset.orderable = order.value;

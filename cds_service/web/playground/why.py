@@ -17,7 +17,7 @@ from cds_service.web.parts import citation, table
 from cds_service.web.playground.cards import Answer
 from cds_service.web.playground.criteria import CriterionWords, nested, scope_words
 from cds_service.web.playground.reasons import Reasons
-from cds_service.web.playground.words import ANEW, BECAUSE, DIFFERS, SECTIONS, STATES
+from cds_service.web.playground.words import ANEW, BECAUSE, DIFFERS, JUDGED, LEFT_OPEN, SECTIONS, STATES
 
 _FILTERS = (("", "All"), ("shown", "Shown"), ("silent", "Silent"), ("unknown", "Unknown"))
 _ORDER = tuple(STATES)
@@ -89,10 +89,10 @@ def _because(one: Trace, words: CriterionWords) -> Iterator[Child]:
     """What decided where it does not stand, for each side or draft once; and what could not be read."""
     if one.evaluation.standing is Standing.STANDS:
         return
-    said: dict[str, None] = {}
-    for _, lines in one.scopes:
-        if (line := _decisive(lines)) is not None:
-            said[BECAUSE[line.answer.truth.words].format(words=words.text(line))] = None
+    lines = [line for _, those in one.scopes if (line := _decisive(those)) is not None]
+    if one.evaluation.standing is Standing.DOES_NOT_STAND:  # then what is open decides nothing
+        lines = [line for line in lines if line.answer.truth is not UNKNOWN] or lines
+    said = dict.fromkeys(BECAUSE[line.answer.truth.words].format(words=words.text(line)) for line in lines)
     yield " ".join(list(said)[:_MOST_REASONS]) or (None if one.scopes else BECAUSE["no draft"])
     if one.evaluation.standing is not Standing.DOES_NOT_STAND and one.evaluation.missing:
         yield tag("span", f" Not read: {words.needs(one.evaluation.missing)}.", class_="unread")
@@ -115,8 +115,12 @@ def _scope(
 ) -> Markup:
     is_sought = bool(lines) and lines[0].section == "for each"
     verdict = judge(one.evaluation.recommendation, scope, reasons.judgement.situation).standing.value
-    judged = None if is_sought else tag("p", "Judged for ", tag("b", scope_words(scope)), f": {verdict}.")
-    return tag("div", judged, *_sections(lines, words), class_="scope", data_of=recommendation_id)
+    is_open = scope in one.left_open
+    said = "." if is_open else f": {verdict}."
+    judged = tag("p", LEFT_OPEN if is_open else JUDGED, tag("b", scope_words(scope)), said)
+    return tag(
+        "div", None if is_sought else judged, *_sections(lines, words), class_="scope", data_of=recommendation_id
+    )
 
 
 def _sections(lines: Sequence[TraceLine], words: CriterionWords) -> Iterator[Child]:

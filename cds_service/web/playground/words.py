@@ -90,6 +90,8 @@ BECAUSE: Final[Mapping[str, str]] = {
     "no draft": "No order that it speaks of is being made.",
 }
 """What decided, in one line."""
+JUDGED: Final = "Judged for "
+LEFT_OPEN: Final = "Not known whether it is about "
 STATES: Final[Mapping[str, tuple[str, str, str]]] = {
     "shown": ("shown", "Shown", "it has a card"),
     "folded": ("shown", "Shown, folded", "it stands on the card that lists the rest"),
