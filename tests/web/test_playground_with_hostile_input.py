@@ -106,14 +106,13 @@ def test_what_is_too_large_or_too_deep_is_refused(client, client_with):
     assert problem(asked(small, "", record=bundle(patient(), *[foot_drop()] * 50)), 413)
 
 
-@pytest.mark.parametrize(
-    "response", ["", "\x00", "{", '{"issue": 1}', '{"issue": [{"diagnostics": "<b>"}]}', "[" * 100_000]
-)
-@pytest.mark.parametrize("status", [-1, 0, 200, 204, 302, 400, 500])
-def test_any_answer_can_be_shown(client, status, response):
-    one = fired(client)
-    one.answered |= {"status": status, "response": response}
-    assert "<b>" not in shown(client, one)["cards"]
+@pytest.mark.parametrize("status", [-1, 200, 204, 302, 400])
+def test_any_answer_can_be_shown(client, status):
+    odd = ("", "\x00", "{", '{"issue": 1}', '{"issue": [{"diagnostics": "<b>"}]}', "[" * 100_000)
+    for response in odd:
+        answer = client.post("/playground/answer", json={"request": "{}", "status": status, "response": response})
+        assert answer.status_code == 200
+        assert "<b>" not in answer.json()["cards"]
 
 
 def test_an_odd_request_is_shown_with_why_nothing_was_judged(client):
