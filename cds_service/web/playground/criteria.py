@@ -81,16 +81,23 @@ class CriterionWords:
             return self._item(node.parts[0])
         truth = truth_mark(answer.truth.words)
         if isinstance(criterion, run.Definition):
-            name = criterion.name.removeprefix(_GATE)
-            says = self.knowledge.names.says.get(criterion.name, "")
-            heading = tag("summary", truth, " ", tag("b", name), tag("span", f": {says}", class_="quiet"))
-            inside = node.parts
-            return tag("li", tag("details", heading, self.tree(inside)), self._behind(answer))
+            return tag("li", self._definition(criterion, node, truth), self._behind(answer))
         if (joins := _JOINS.get(type(criterion))) is not None:
             return tag("li", truth, " ", tag("span", joins, class_="joins"), self.tree(node.parts))
         words = join(self._span(span) for span in self.wording.spans(criterion))
         inside_it = self.tree(node.parts) if node.parts else None
         return tag("li", truth, " ", words, self._behind(answer), inside_it)
+
+    def _definition(self, definition: run.Definition, node: Node, truth: Markup) -> Markup:
+        """A name with its sentence, and what it stands for behind a disclosure."""
+        says = self.knowledge.names.says.get(definition.name, "")
+        name = tag("b", definition.name.removeprefix(_GATE))
+        heading = tag("summary", truth, " ", name, tag("span", f": {says}", class_="quiet"))
+        (body,) = node.parts
+        joins = _JOINS.get(type(body.line.criterion))
+        if joins is None or len(body.parts) < 2:
+            return tag("details", heading, self.tree(node.parts))
+        return tag("details", heading, tag("span", joins, class_="joins"), self.tree(body.parts))
 
     def _span(self, span: Span) -> Child:
         if span.kind == "value set":
