@@ -22,6 +22,7 @@ from cds_service.web.playground.changes import Change, changed
 from cds_service.web.playground.words import USERS
 
 _MOST_DRAFTS: Final = 20
+_READABLE: Final = 500_000
 
 
 class Drafted(msgspec.Struct, frozen=True):
@@ -141,10 +142,11 @@ def _no_number(name: str) -> object:
 
 
 def _written(request: Mapping[str, Any]) -> str:
-    """The request as it is sent and shown: a person may want to read it."""
-    text = json.dumps(request, indent=2, ensure_ascii=False)
+    """The request as it is sent and shown: with lines where a person may want to read it."""
+    text = json.dumps(request, ensure_ascii=False)
+    lines = 2 if len(text) <= _READABLE else None
     try:
         text.encode()
     except UnicodeEncodeError:  # half of a surrogate pair, which JSON can say and UTF-8 cannot
-        return json.dumps(request, indent=2)
-    return text
+        return json.dumps(request, indent=lines)
+    return json.dumps(request, ensure_ascii=False, indent=lines) if lines else text

@@ -4,6 +4,7 @@
 
 const words = JSON.parse(document.getElementById("words").textContent);
 const LONGEST_SHOWN = 300_000;
+const LONGEST_COMPARED = 2_000_000;
 const templates = window.trustedTypes
   ? window.trustedTypes.createPolicy("playground", { createHTML: (html) => html })
   : { createHTML: (html) => html };
@@ -112,7 +113,8 @@ async function exchange(focusOn) {
   const milliseconds = Math.max(1, Math.round(performance.now() - started));
   const answered = { request: call.request, status: answer.status, response };
   const about = JSON.stringify([subject(), asked.hook]);
-  const before = last && last.about === about ? last.answered : null;
+  const comparable = last && last.about === about && call.request.length < LONGEST_COMPARED;
+  const before = comparable ? last.answered : null;
   const status = fill(words.status, { status: answer.status, milliseconds });
   showExchange(call, answered, status);
   show("record", call.record);
