@@ -6,7 +6,7 @@ import asyncio
 import datetime as dt
 import logging
 import signal
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager, suppress
 from functools import cached_property, partial
@@ -19,7 +19,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from cds_service import __version__
 from cds_service.agreements import AgreementMaker, open_mode
-from cds_service.api.body import BodyLimits
+from cds_service.api.body import BodyLimits, read_body
 from cds_service.api.calls import CallHandler
 from cds_service.api.door import Door
 from cds_service.api.edited_cards import EditedCards, WithEditedCards
@@ -32,8 +32,10 @@ from cds_service.api.openapi import openapi_of
 from cds_service.api.page_access import PageAccess, TrustedProxy
 from cds_service.api.routes import HookRoutes
 from cds_service.decision.audit import AuditLog
+from cds_service.decision.callers import OPEN_CLIENT
 from cds_service.decision.ports import Comments
 from cds_service.decision.quieting import Quieting
+from cds_service.examples import read_examples
 from cds_service.fhir.client.fhir_client import FHIRClient
 from cds_service.hooks.json_limits import JSONLimits
 from cds_service.hooks.reading import is_loopback
@@ -46,9 +48,11 @@ from cds_service.settings import Settings
 from cds_service.trust.audit import audited, open_audit, running
 from cds_service.web.insight.routes import insight_routes
 from cds_service.web.pages import CONTENT_SECURITY_POLICY, Pages, start_page
+from cds_service.web.playground.routes import Route, no_problems, playground_routes
 
 _LOG = logging.getLogger("cds_service")
 _LARGE_CALLS_AT_ONCE = 2  # more would only take the interpreter from the small calls
+_PAGE_HEADERS = {"content-security-policy": CONTENT_SECURITY_POLICY, "cache-control": "no-store"}
 _NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}  # exceptions would go with it
 
 
@@ -172,6 +176,8 @@ def _app_of(knowledge: Knowledge, foundation: _Foundation) -> FastAPI:
     _add_pages(app, knowledge, pages, health, lambda: clock().astimezone(settings.zone).date())
     for path, answer in insight_routes(ledger.figures, knowledge):
         app.add_route(path, answer, methods=["GET"])
+    for path, methods, endpoint in _home(knowledge, registry, calls, foundation.cards):
+        app.add_route(path, endpoint, methods=methods)
     app.add_route("/metrics", _exposition(metrics), methods=["GET"])
     description = openapi_of(knowledge)
     app.add_route("/openapi.json", lambda _: JSONResponse(description), methods=["GET"])
@@ -282,6 +288,27 @@ def _health(
     return parts
 
 
+def _home(knowledge: Knowledge, registry: Registry, calls: CallHandler, cards: EditedCards | None) -> Iterable[Route]:
+    """What stands at ``/``: the playground in open mode; else a page of links, for it could not sign a token."""
+    if registry.is_open:
+        read = partial(read_body, limits=calls.body_limits)
+        return playground_routes(
+            knowledge,
+            registry.current[OPEN_CLIENT],
+            read_examples(),
+            calls.clock,
+            calls.zone,
+            read,
+            calls.json_limits,
+            cards.problems if cards else no_problems,
+        )
+
+    async def start(_: Request) -> Response:
+        return HTMLResponse(start_page(knowledge), headers=_PAGE_HEADERS)
+
+    return [("/", ["GET"], start)]
+
+
 def _add_pages(
     app: FastAPI,
     knowledge: Knowledge,
@@ -290,7 +317,6 @@ def _add_pages(
     today: Callable[[], dt.date],
 ) -> None:
     """What is no hook: pages for people, and health for whoever runs the service."""
-    page_headers = {"content-security-policy": CONTENT_SECURITY_POLICY, "cache-control": "no-store"}
 
     async def live(_: Request) -> Response:
         return JSONResponse({"status": "live"})
@@ -299,16 +325,12 @@ def _add_pages(
         parts = {"knowledge": knowledge.fingerprint} | {name: ask() for name, ask in health.items()}
         return JSONResponse({"status": "ready", **parts})
 
-    async def start(_: Request) -> Response:
-        return HTMLResponse(start_page(knowledge), headers=page_headers)
-
     def about_cards(request: Request) -> Response:  # not async: the first look at a page plays a case
         found = pages.find(request.path_params["page"], today())
         if found is None:
             raise HTTPException(404)
-        return Response(found.body, media_type=found.media_type, headers=page_headers)
+        return Response(found.body, media_type=found.media_type, headers=_PAGE_HEADERS)
 
     app.add_route("/health/live", live, methods=["GET"])
     app.add_route("/health/ready", ready, methods=["GET"])
     app.add_route("/cards/{page}", about_cards, methods=["GET"])
-    app.add_route("/", start, methods=["GET"])

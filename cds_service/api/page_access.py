@@ -6,6 +6,7 @@ import hmac
 import ipaddress
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
@@ -14,7 +15,6 @@ from cds_service.api.middleware import FORWARDED, App, Receive, Refused, Scope, 
 from cds_service.errors import ForbiddenError, UnauthorizedError
 
 _NO_PAGES = ("cds-services", "health")
-_FROM_ELSEWHERE = (*FORWARDED, b"origin")  # a page of another origin that runs in a browser on this machine
 _BEARER = b"bearer "
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -95,8 +95,25 @@ class PageAccess:
         if self.proxy.is_peer_of(scope):  # also on this machine: others stand behind it
             return self.proxy.names_user(headers)
         peer = scope.get("client")
-        from_elsewhere = any(name.startswith(_FROM_ELSEWHERE) for name, _ in headers)
-        return peer is not None and not from_elsewhere and self.is_local(peer[0])
+        forwarded = any(name.startswith(FORWARDED) for name, _ in headers)
+        return peer is not None and not forwarded and self.is_local(peer[0]) and self._is_own_page(scope)
+
+    def _is_own_page(self, scope: Scope) -> bool:
+        """Whether no page of another origin asks, which runs in a browser on this machine; our own page may.
+
+        A name that somebody else's DNS turns into this machine is not our origin, whatever the Host says.
+        """
+        origins, hosts = ([v for name, v in scope["headers"] if name == key] for key in (b"origin", b"host"))
+        if not origins:
+            return True
+        if len(origins) != 1 or len(hosts) != 1:
+            return False
+        try:
+            name = urlsplit(f"//{hosts[0].decode('ascii')}").hostname or ""
+        except ValueError:
+            return False
+        own = b"%s://%s" % (str(scope.get("scheme", "http")).encode(), hosts[0])
+        return origins[0] == own and self.is_local(name)
 
     def _has_token(self, headers: Headers) -> bool:
         sent = [value for name, value in headers if name == b"authorization"]

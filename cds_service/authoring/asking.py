@@ -13,13 +13,14 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final
 
 from cds_service.agreements import make_decider
-from cds_service.authoring.trying import USER, Attempt, Tried, resources_of
+from cds_service.authoring.trying import Attempt, Tried
 from cds_service.decision.gathering import gather
 from cds_service.domain.times import Now
 from cds_service.fhir.client.fhir_client import FHIRClient
 from cds_service.fhir.client.network import LOOPBACK, AddressRules
 from cds_service.hooks.contexts import parse_context
 from cds_service.hooks.request import parse_request
+from cds_service.knowledge.hook_call import USER, bare_call, resources_of
 from cds_service.settings import Settings
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ class LiveServer:
 
     async def _fire(self, settings: Settings, attempt: Attempt, hook: str, draft: dict[str, Any] | None) -> Tried:
         context = {"userId": USER, "patientId": self.patient_id}
-        made = attempt.call(hook, context, resources_of(draft) if draft else [], [])
+        made = bare_call(attempt.knowledge, hook, context, resources_of(draft) if draft else [], [])
         call = parse_request(json.dumps(made | {"fhirServer": self.url} | self._authorization()).encode())
         now = Now.of(attempt.at, settings.zone)
         until = asyncio.get_running_loop().time() + settings.deadline_ms / 1000

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from cds_service.authoring.cases import PHRASE, CaseEntry, GivenFact, spelt_code
-from cds_service.authoring.trying import ENCOUNTER
 from cds_service.domain.sides import SIDES_BY_NAME, Side
 from cds_service.fhir.chart import DO_NOT_PERFORM
 from cds_service.fhir.conditions import DUE_TO
+from cds_service.knowledge.hook_call import ENCOUNTER
 from cds_service.knowledge.knowledge import Knowledge
 from cds_service.knowledge.schema import CodeEntry
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import datetime as dt
 import json
 import textwrap
-import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -22,15 +21,12 @@ from cds_service.decision.words import describe, plain
 from cds_service.domain.recommendations import Recommendation
 from cds_service.domain.situation import Situation
 from cds_service.domain.times import Now
-from cds_service.errors import FootDropError
 from cds_service.hooks.contexts import parse_context
 from cds_service.hooks.request import parse_request
 from cds_service.hooks.response import CDSResponse, encode
+from cds_service.knowledge.hook_call import USER, hook_call, resources_of
 from cds_service.knowledge.knowledge import Knowledge
 from cds_service.settings import Settings
-
-USER = "Practitioner/example"
-ENCOUNTER = "example-encounter"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,40 +76,7 @@ class Attempt:
         unread: Iterable[str] = (),
     ) -> dict[str, Any]:
         """The request of such a call. ``unread`` names needs that the EHR does not send."""
-        patient = next((r for r in resources if r.get("resourceType") == "Patient"), None)
-        if patient is None:
-            raise FootDropError("the record has no Patient")
-        encounter = next((r.get("id") for r in resources if r.get("resourceType") == "Encounter"), ENCOUNTER)
-        context: dict[str, Any] = {"userId": user, "patientId": patient.get("id", ""), "encounterId": encounter}
-        conditions = [r for r in resources if r.get("resourceType") == "Condition"]
-        made = self.call(hook, context, drafts, conditions)
-        return made | {"prefetch": self._prefetch(resources, hook, patient, frozenset(unread))}
-
-    def call(
-        self, hook: str, context: dict[str, Any], drafts: list[dict[str, Any]], conditions: list[dict[str, Any]]
-    ) -> dict[str, Any]:
-        """A call without any data but that of its hook's own context."""
-        if hook not in self.knowledge.prefetch:
-            known = ", ".join(self.knowledge.prefetch)
-            raise FootDropError(f"no service for the hook {hook!r}; there are {known}")
-        if hook.startswith("order-"):
-            context = context | {"draftOrders": _collection(drafts)}
-        if hook == "order-select":
-            context = context | {"selections": [f"{d['resourceType']}/{d.get('id', '')}" for d in drafts]}
-        if hook == "problem-list-item-create":
-            context = context | {"conditions": _collection(conditions)}
-        return {"hook": hook, "hookInstance": str(uuid.uuid4()), "context": context}
-
-    def _prefetch(
-        self, resources: list[dict[str, Any]], hook: str, patient: dict[str, Any], unread: frozenset[str]
-    ) -> dict[str, Any]:
-        prefetch: dict[str, Any] = {}
-        for name, need in self.knowledge.vocabulary.needs.items():
-            if need.key not in self.knowledge.prefetch[hook] or name in unread:
-                continue
-            found = [r for r in resources if r.get("resourceType") == need.resource]
-            prefetch[need.key] = patient if need.resource == "Patient" else _collection(found, "searchset")
-        return prefetch
+        return hook_call(self.knowledge, resources, hook, drafts, user=user, unread=unread)
 
     def answer(self, request: dict[str, Any]) -> Tried:
         """Decide a request, by the way a request over HTTP takes."""
@@ -123,22 +86,6 @@ class Attempt:
         situation = self.decider.situation(call.hook, self.reader.read(call, context, now), now)
         decision = self.decider.decide(context, situation)
         return Tried(decision, situation, self.knowledge.at_hook(call.hook))
-
-
-def resources_of(data: dict[str, Any]) -> list[dict[str, Any]]:
-    """The resources of a Bundle, or the one resource."""
-    if data.get("resourceType") == "Bundle":
-        return [
-            e["resource"] for e in data.get("entry", []) if isinstance(e, dict) and isinstance(e.get("resource"), dict)
-        ]
-    return [data]
-
-
-def _collection(resources: list[dict[str, Any]], kind: str = "collection") -> dict[str, Any]:
-    bundle: dict[str, Any] = {"resourceType": "Bundle", "type": kind}
-    if resources:
-        bundle["entry"] = [{"resource": r} for r in resources]
-    return bundle
 
 
 # ---- for people
@@ -189,7 +136,8 @@ def _show_one(one: Trace) -> Iterable[str]:
         if scope.draft is not None:
             what.append(f"draft {scope.draft.reference or plain(scope.draft.coding.display)}")
         if what:
-            yield f"  judged for: {', '.join(what)}"
+            is_open = scope in one.left_open
+            yield f"  {'not known whether it is about' if is_open else 'judged for'}: {', '.join(what)}"
         section = ""
         for line in lines:
             if line.section != section:

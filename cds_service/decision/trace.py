@@ -20,8 +20,13 @@ class TraceLine:
 
     depth: int
     section: str
-    text: str
+    criterion: Criterion
     answer: Answer
+
+    @property
+    def text(self) -> str:
+        """The criterion as its file writes it, read aloud."""
+        return self.criterion.text
 
     @property
     def facts(self) -> tuple[Fact, ...]:
@@ -31,20 +36,25 @@ class TraceLine:
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """One recommendation: how it stands, and the lines for each side or draft that was judged."""
+    """One recommendation: how it stands, and the lines for each side or draft that was judged.
+
+    ``left_open`` has the sides among them of which nobody knows whether the recommendation speaks of them.
+    """
 
     evaluation: Evaluation
     scopes: tuple[tuple[Scope, tuple[TraceLine, ...]], ...]
+    left_open: tuple[Scope, ...] = ()
 
 
 def trace(recommendation: Recommendation, situation: Situation) -> Trace:
     """Every criterion of one recommendation. Where nothing is there to judge, what was looked for is shown."""
-    scopes = scopes_of(recommendation, situation).judged
-    traced = tuple((scope, tuple(_lines(recommendation, situation.narrowed(scope)))) for scope in scopes)
-    if not traced and recommendation.for_each and recommendation.for_each.sides_with:
+    judged, left_open, _ = scopes_of(recommendation, situation)
+    there = (*judged, *left_open)
+    traced = tuple((scope, tuple(_lines(recommendation, situation.narrowed(scope)))) for scope in there)
+    if not judged and recommendation.for_each and recommendation.for_each.sides_with:
         lines = tuple(_walk(recommendation.for_each.sides_with, situation, "for each", 0))
-        traced = ((situation.scope, lines),)
-    return Trace(evaluate(recommendation, situation), traced)
+        traced = ((situation.scope, lines), *traced)
+    return Trace(evaluate(recommendation, situation), traced, left_open)
 
 
 def _lines(recommendation: Recommendation, situation: Situation) -> Iterator[TraceLine]:
@@ -59,6 +69,6 @@ def _lines(recommendation: Recommendation, situation: Situation) -> Iterator[Tra
 
 
 def _walk(criterion: Criterion, situation: Situation, section: str, depth: int) -> Iterator[TraceLine]:
-    yield TraceLine(depth, section, criterion.text, criterion.answer(situation))
+    yield TraceLine(depth, section, criterion, criterion.answer(situation))
     for part in criterion.parts():
         yield from _walk(part, situation, section, depth + 1)

@@ -21,6 +21,7 @@ from cds_service.knowledge.pages.wording import names_used
 from cds_service.web.html import tag
 from cds_service.web.index_page import index_page
 from cds_service.web.parts import CONTENT_SECURITY_POLICY, NOT_APPROVED, items, page, section, value_set_page
+from cds_service.web.playground.words import CLOSED
 from cds_service.web.recommendation_page import recommendation_page
 from cds_service.web.value_set_pages import coverage_page
 from cds_service.web.value_set_pages import value_set_page as page_of_value_set
@@ -120,12 +121,13 @@ def write(pages: Pages, folder: Path, today: dt.date) -> Iterator[Path]:
 
 
 def start_page(knowledge: Knowledge) -> str:
-    """Where to begin: discovery, the services, the recommendations."""
+    """Where to begin where there is no playground: discovery, the services, the recommendations."""
     services = (tag("span", tag("code", s.id), f": {s.title}") for s in knowledge.services)
     links = (tag("span", tag("a", r.id, href=f"/cards/{r.id}"), f" {r.title}") for r in knowledge.recommendations)
     discovery = tag("a", tag("code", "/cds-services"), href="/cds-services")
     body = [
         tag("h1", "Foot drop CDS"),
+        tag("p", CLOSED, class_="lead"),
         tag("p", "CDS Hooks discovery: ", discovery),
         tag("p", "What became of the advice: ", tag("a", tag("code", "/insight"), href="/insight")),
         section("Services", items(services)),

@@ -118,12 +118,12 @@ def value_set_link(name: str) -> Markup:
     return tag("a", name, href=f"{value_set_page(name)}.html", class_="set")
 
 
-def citation(text: str) -> Markup:
-    """A citation of sources by id, linked to the list of sources."""
+def citation(text: str, place: str = "") -> Markup:
+    """A citation of sources by id, linked to the list of sources; ``place`` leads to where that is served."""
     pieces: list[Child] = []
     at = 0
     for match in _CITED.finditer(text):
-        pieces += [text[at : match.start()], tag("a", match[0], href=f"index.html#{slug(match[0])}")]
+        pieces += [text[at : match.start()], tag("a", match[0], href=f"{place}index.html#{slug(match[0])}")]
         at = match.end()
     return join([*pieces, text[at:]])
 

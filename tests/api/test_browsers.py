@@ -131,7 +131,7 @@ def test_every_answer_carries_the_safe_headers(client, path):
     assert refused.headers["x-content-type-options"] == "nosniff"
 
 
-@pytest.mark.parametrize("path", ["/", "/cards/FD-AFO-01"])
+@pytest.mark.parametrize("path", ["/insight", "/cards/FD-AFO-01"])
 def test_a_page_says_that_the_knowledge_is_not_approved_and_runs_no_script(client, path):
     answer = client.get(path)
     assert "not been clinically approved" in answer.text

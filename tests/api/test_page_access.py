@@ -10,7 +10,16 @@ from cds_service.settings import Settings
 from tests.api.world import call, path_of, problem
 from tests.conftest import Client
 
-PAGES = ("/", "/insight", "/insight.json", "/insight.csv?table=groups", "/cards/FD-AFO-01", "/metrics", "/openapi.json")
+PAGES = (
+    "/",
+    "/playground/playground.js",
+    "/insight",
+    "/insight.json",
+    "/insight.csv?table=groups",
+    "/cards/FD-AFO-01",
+    "/metrics",
+    "/openapi.json",
+)
 TOKEN = "a-secret-of-32-characters-or-more"
 OUTSIDE = "http://cds.example:8080"
 ELSEWHERE, PROXY = "192.0.2.7", "10.1.2.3"

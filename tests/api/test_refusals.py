@@ -275,7 +275,7 @@ def test_a_fault_of_ours_says_the_call_id_and_nothing_of_the_patient(client, mon
 
 
 def test_a_fault_in_a_page_is_answered_in_the_same_way(client, monkeypatch):
-    monkeypatch.setattr("cds_service.app.start_page", lambda _: 1 / 0)
+    monkeypatch.setattr("cds_service.web.playground.routes.playground_page", lambda *_: 1 / 0)
     assert problem(client.get("/"), 500)
 
 

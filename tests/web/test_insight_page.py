@@ -61,7 +61,7 @@ def test_the_other_pages_let_no_form_ask(client):
 
 
 def test_the_start_page_leads_here(client):
-    assert "/insight" in Page(client.get("/").text).links
+    assert "insight" in Page(client.get("/").text).links
 
 
 # ---- what it says

@@ -30,7 +30,7 @@ _PARENTS = {
     "tbody": {"table"},
     "summary": {"details"},
 }
-_CHILDREN = {"ul": {"li"}, "ol": {"li"}, "dl": {"dt", "dd"}, "tr": {"td", "th"}, "table": {"thead", "tbody"}}
+_CHILDREN = {"ul": {"li"}, "ol": {"li"}, "dl": {"dt", "dd"}, "tr": {"td", "th"}, "table": {"caption", "thead", "tbody"}}
 
 
 class Page(HTMLParser):

@@ -48,9 +48,12 @@ class Wording:
             if len(parts) == 1 and not isinstance(criterion, run.NoneOf):
                 return self.line(parts[0])
             return Line((Span(f"{joins} of these:"),), parts=self.lines(parts), joins=joins)
+        return Line(self.spans(criterion), parts=self.lines(criterion.parts()))
+
+    def spans(self, criterion: Criterion) -> tuple[Span, ...]:
+        """A criterion's own words, without what is inside it; what it was written as, where it has no words here."""
         _, entry = self.names.written.get(id(criterion), (None, None))
-        spans = (Span(criterion.text),) if entry is None else tuple(self.used.spans(entry))
-        return Line(spans, parts=self.lines(criterion.parts()))
+        return (Span(criterion.text),) if entry is None else tuple(self.used.spans(entry))
 
     def _definition(self, definition: run.Definition) -> Line:
         name = definition.name.removeprefix(_GATE)

@@ -1,0 +1,1 @@
+"""The playground at `/`: fire a hook at a patient, see the cards, and why each recommendation speaks or is silent."""
