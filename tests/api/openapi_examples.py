@@ -7,7 +7,7 @@ import re
 from cds_service.api.openapi.examples import FILE, SERVICE
 from cds_service.app import create_app
 from cds_service.settings import Settings
-from tests.api.world import call, every_hook, path_of, prefetch
+from tests.api.world import call, condition, every_hook, path_of, prefetch
 from tests.conftest import BASE_URL, Client, Clock
 
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -24,13 +24,13 @@ WORDS = {
 def calls():
     """Path of the operation → name, summary and request of each example, sent at noon on 22 November 2026."""
     made = {path_of(hook): [(hook, WORDS[hook], request)] for hook, request in every_hook().items()}
-    unread = prefetch(observations=None)
+    unread = condition("E11.9", "Type 2 diabetes mellitus") | {"code": 7}
     made[VIEW] += [
         ("nothing-to-recommend", "Nothing of ours is on record: no card", call()),
         (
             "checked-on-partial-data",
-            "Nothing of ours is known, and the observations could not be had",
-            call(prefetch=unread),
+            "A condition cannot be read, and nothing of ours is known",
+            call("patient-view", unread),
         ),
         ("could-not-check", "No conditions: answered with 412", call(prefetch={"patient": prefetch()["patient"]})),
     ]

@@ -28,6 +28,10 @@ _COUNT: Final[Schema] = {"type": "integer", "minimum": 0}
 _TEXT: Final[Schema] = {"type": "string"}
 _NAME: Final[Schema] = {"type": "string", "minLength": 1}
 _WEEK: Final[Schema] = {"type": "string", "format": "date"}
+_DAY: Final[Schema] = {
+    "anyOf": [{"const": ""}, {"type": "string", "format": "date", "pattern": "^20(0[1-9]|[1-9][0-9])-"}],
+}
+_CODE: Final = r"^[^\x00-\x1f\x7f]{0,200}$"
 _RATE: Final[Schema] = {"anyOf": [{"$ref": "#/components/schemas/Rate"}, {"type": "null"}]}
 _TALLY: Final[dict[str, Schema]] = {
     "returned": _COUNT | says("Cards of their own that were returned."),
@@ -81,12 +85,12 @@ def page_schemas() -> dict[str, Schema]:
 
 
 def filters(*, with_table: bool = False) -> list[Schema]:
-    """The parameters of `/insight` and its siblings."""
-    made = [_parameter(name, f"Only this {name}.", {"type": "string", "maxLength": 200}) for name in _CODES]
+    """The parameters of `/insight` and its siblings. An empty one is one that was not given: so a form sends it."""
+    made = [_parameter(name, f"Only this {name}.", {"type": "string", "pattern": _CODE}) for name in _CODES]
     made += [
-        _parameter("from", "From the week of this day on.", _WEEK, "2026-10-26"),
-        _parameter("to", "Up to the week of this day.", _WEEK, "2026-11-22"),
-        _parameter("by", "What the cards are grouped by.", {"enum": list(GROUPINGS)}, "week"),
+        _parameter("from", "From the week of this day on.", _DAY, "2026-10-26"),
+        _parameter("to", "Up to the week of this day, which is not before the first.", _DAY, "2026-11-22"),
+        _parameter("by", "What the cards are grouped by.", {"enum": [*GROUPINGS, ""]}, "week"),
     ]
     if with_table:
         table = _parameter("table", "Which table.", {"enum": list(SHEETS)}, "groups")

@@ -90,7 +90,7 @@ REFUSALS: Final[Mapping[str, Refusal]] = {
     "Forbidden": Refusal(
         403,
         "The client is known and may not use this service, this FHIR server, or be called from this web page. In open "
-        "mode: the request comes from another machine, or names a FHIR server on another one.",
+        "mode: the request comes from another machine.",
         {
             "service": lambda: refuse(ForbiddenError("service")),
             "FHIR server": lambda: refuse(ForbiddenError("FHIR server")),

@@ -27,12 +27,26 @@ from cds_service.hooks.reading import VISIBLE, WHITE, id_pattern, reference_patt
 from cds_service.hooks.request import CDSRequest, FHIRAuthorization
 from cds_service.hooks.response import Coding
 
+
+def _ip_v6() -> str:
+    """An IPv6 address in brackets (RFC 4291), as a pattern."""
+    group, v4 = "[0-9A-Fa-f]{1,4}", r"(?:(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])(?:\.(?!\])|(?=\]))){4}"
+    whole = [f"(?:{group}:){{7}}{group}", f"(?:{group}:){{6}}{v4}"]
+    short = []
+    for before in range(8):
+        first = f"{group}(?::{group}){{{before - 1}}}" if before else ""
+        after = 7 - before
+        short.append(f"{first}::(?:{group}(?::{group}){{0,{after - 1}}})?" if after else f"{first}::")
+        if after >= 2:
+            short.append(f"{first}::(?:{group}:){{0,{after - 2}}}{v4}")
+    return rf"\[(?:{'|'.join((*whole, *short))})\]"
+
+
 _PORT: Final = r"0*(?:[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
-_HOST: Final = r"(?:[!-\"$-.0-9;-=A-Z\\^-~]+|\[[0-9A-Fa-f:.]+\])"
-FHIR_BASE: Final = rf"^[Hh][Tt][Tt][Pp][Ss]?://{_HOST}(?::(?:{_PORT})?)?(?:/[!-\"$->@-~]*)?\??#?$"
-_TIMESTAMP: Final = (
-    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?([Zz]|[+-][0-9]{2}:?[0-9]{2})$"
-)
+_NAME: Final = r"[!-\"$-.0-9;-=A-Z\\^-~]+"
+_FHIR_BASE: Final = rf"^[Hh][Tt][Tt][Pp][Ss]?://(?:{_NAME}|{_ip_v6()})(?::(?:{_PORT})?)?(?:/[!-\"$->@-~]*)?\??#?$"
+_TIMESTAMP: Final = "^.{10}[Tt].{6}[0-5]"
+"""What the service asks beyond RFC 3339: no leap second, and no space before the time."""
 _DRAFTS: Final = says(
     "The orders that are not signed yet, as a FHIR Bundle. A call without it, or with null, has no drafts. Resources "
     "of another patient refuse the call; resources that cannot be read are counted in the answer.",
@@ -73,6 +87,12 @@ def shared() -> dict[str, Schema]:
             "enum": ["accepted", "overridden"],
             "description": "Whether a suggestion was taken or the card was dismissed.",
         },
+        "FHIRBase": {
+            "type": "string",
+            "pattern": _FHIR_BASE,
+            "description": "An absolute http or https URL of ASCII characters, without credentials, query or fragment.",
+            "examples": ["https://ehr.example.org/fhir/r4"],
+        },
     }
 
 
@@ -95,9 +115,9 @@ _REQUEST: Final = {
     ),
     "fhirServer": says(
         "The base URL of the client's FHIR server: absolute, http or https, without credentials, query or fragment. It "
-        "is required with fhirAuthorization. In open mode it has to be on this machine, for a registered client one of "
-        "its own; any other is answered with 403.",
-        pattern=FHIR_BASE,
+        "is required with fhirAuthorization. A registered client may name its own servers only; any other is answered "
+        "with 403. In open mode only a server on this machine is asked.",
+        anyOf=[ref("FHIRBase"), {"type": "null"}],
     ),
     "fhirAuthorization": says(
         "The access token for the FHIR server, with which the service reads what prefetch did not bring. It is used "
@@ -168,17 +188,17 @@ def _prefetch(queries: Iterable[Query]) -> Schema:
     """The keys of a service. Whatever stands under a key is read, so no value is invalid."""
     return {
         "type": "object",
-        "description": "The answers of the client's FHIR server to the prefetch templates of the service, by key. "
-        "Null, a missing key or an OperationOutcome say that the data could not be had, which never counts as "
-        "nothing on record. What cannot be read is treated alike. Other keys are read as well. The templates named "
-        "here are those of open mode; discovery has those of each client.",
+        "description": "The answers of the client's FHIR server to the prefetch templates of the service, by key. Null "
+        "and an empty Bundle say that there is no such data. A missing key and an OperationOutcome say that it could "
+        "not be had, as does what cannot be read: that never counts as nothing on record. Other keys are read as "
+        "well. The templates named here are those of open mode; discovery has those of each client.",
         "properties": {query.key: _answer_to(query) for query in queries},
     }
 
 
 def _answer_to(query: Query) -> dict[str, Any]:
     what = "The resource" if query.is_read else "The searchset Bundle"
-    return {"description": f"{what} of `{query.template}`, or null."}
+    return {"description": f"{what} of `{query.template}`, or null where there is none."}
 
 
 # ---- feedback
@@ -200,7 +220,11 @@ _FEEDBACK: Final = (
             "outcome": says("What the user did."),
             "acceptedSuggestions": says("The suggestions that were taken. Required, and not empty, for accepted."),
             "overrideReason": says("Why the card was dismissed."),
-            "outcomeTimestamp": says("When it happened, with an offset (RFC 3339).", pattern=_TIMESTAMP),
+            "outcomeTimestamp": says(
+                "When it happened, with an offset (RFC 3339). A space in the place of T, and an offset without colon, "
+                "are read too.",
+                pattern=_TIMESTAMP,
+            ),
         },
         rules={
             "if": {"required": ["outcome"], "properties": {"outcome": {"const": "accepted"}}},
