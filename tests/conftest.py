@@ -100,7 +100,7 @@ class Client:
         self._runner = asyncio.Runner()
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         self.http = httpx.AsyncClient(transport=transport, base_url=base_url)
-        self._description = description_of(app)
+        self.description = description_of(app)
         self._life = app.router.lifespan_context(app)
         self.run(self._life.__aenter__())
 
@@ -115,8 +115,8 @@ class Client:
     def request(self, method: str, path: str, **options: Any) -> httpx.Response:
         """One request and its answer."""
         answer: httpx.Response = self.run(self.http.request(method, path, **options))
-        if self._description:
-            self._description.check(answer)
+        if self.description:
+            self.description.check(answer)
         return answer
 
     def get(self, path: str, **options: Any) -> httpx.Response:

@@ -45,13 +45,8 @@ def schemas(keys: Sequence[str]) -> dict[str, Schema]:
 def closed(about: str, properties: dict[str, Any], optional: Iterable[str] = ()) -> Schema:
     """An object that always has these members and no other, but for the optional ones."""
     required = [name for name in properties if name not in optional]
-    return {
-        "type": "object",
-        "description": about,
-        "required": required,
-        "properties": properties,
-        "additionalProperties": False,
-    }
+    made = {"type": "object", "description": about, "properties": properties, "additionalProperties": False}
+    return made | ({"required": required} if required else {})
 
 
 def _enum(about: str, values: Iterable[Any]) -> Schema:

@@ -141,7 +141,7 @@ _COLUMNS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
             "calls": _COUNT,
         },
     ),
-    "outcomes": ("What calls came to.", {"outcome": {"enum": [*OUTCOMES]}, "calls": _COUNT}),
+    "outcomes": ("What calls came to.", {"outcome": _TEXT | {"examples": [*OUTCOMES]}, "calls": _COUNT}),
     "shadows": (
         "Recommendations in shadow against what is live.",
         {

@@ -16,7 +16,7 @@ Schema = dict[str, Any]
 
 UUID: Final = "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
 _SCHEMAS: Final = "#/components/schemas/"
-_OWN_TYPE: Final = frozenset(("type", "const", "enum", "$ref", "items"))
+_OWN_TYPE: Final = frozenset(("type", "const", "enum", "$ref", "anyOf"))
 """Where a member's words have one of these, they replace what the type says."""
 
 
