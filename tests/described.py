@@ -98,6 +98,11 @@ class Description:
         return wrong and f"{'.'.join(map(str, wrong.instance_path))}: {wrong.message[:300]}"
 
 
+def is_of_wrong_shape(answer):
+    """Whether a request was refused for its shape: no schema can say whose data a resource is."""
+    return answer.status_code == 400 and "another patient" not in answer.text
+
+
 def kind_of(answer):
     """The media type, without parameters."""
     return answer.headers.get("content-type", "").partition(";")[0]

@@ -23,7 +23,7 @@ from cds_service.settings import Settings
 from fhir_examples.golden import golden_calls
 from tests.api.openapi_examples import examples
 from tests.api.world import HOOKS, every_hook, orthosis, path_of
-from tests.described import Description
+from tests.described import Description, is_of_wrong_shape
 
 SHARED = Path(__file__).parents[3] / "shared"
 NOW = dt.datetime(2026, 11, 22, 12, tzinfo=dt.UTC)
@@ -173,11 +173,6 @@ def test_every_example_is_valid_and_every_kind_of_body_has_one_but_figures_and_p
 
 
 # ---- what clients send
-
-
-def is_of_wrong_shape(answer):
-    """Whether a request was refused for its shape: no schema can say whose data a resource is."""
-    return answer.status_code == 400 and "another patient" not in answer.text
 
 
 def test_the_golden_calls_are_valid(takes):
