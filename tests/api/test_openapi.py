@@ -6,6 +6,7 @@ Beside what stands here, every answer that any test gets from `client` is checke
 import copy
 import datetime as dt
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -134,6 +135,16 @@ def test_every_path_is_there_and_every_service_has_two(document, client):
     hooks = {"/cds-services", *(f"/cds-services/{name}{end}" for name in services for end in ("", "/feedback"))}
     assert hooks <= set(document["paths"])
     assert set(document["paths"]) - hooks <= {route.path for route in app.routes}
+
+
+def test_several_hooks_of_one_service_are_one_path_that_takes_each_of_their_calls(knowledge):
+    services = [service.model_copy(update={"id": "foot-drop"}) for service in knowledge.services]
+    document = openapi_of(replace(knowledge, services=tuple(services)))
+    schemathesis.openapi.from_dict(document).validate()
+    body = document["paths"]["/cds-services/foot-drop"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    validator = Description(lambda: document).validator(body)
+    assert [hook for hook, call in every_hook().items() if not validator.is_valid(call)] == []
+    assert not validator.is_valid(every_hook()["order-sign"] | {"hook": "order-dispatch"})
 
 
 def test_every_status_of_a_refusal_is_described(document):
