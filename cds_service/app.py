@@ -9,7 +9,7 @@ import signal
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager, suppress
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 
 from fastapi import FastAPI
 from fastapi.telemetry import TelemetryConfig
@@ -179,8 +179,9 @@ def _app_of(knowledge: Knowledge, foundation: _Foundation) -> FastAPI:
     for path, methods, endpoint in _home(knowledge, registry, calls, foundation.cards):
         app.add_route(path, endpoint, methods=methods)
     app.add_route("/metrics", _exposition(metrics), methods=["GET"])
-    description = openapi_of(knowledge)
-    app.add_route("/openapi.json", lambda _: JSONResponse(description), methods=["GET"])
+    description = cache(partial(openapi_of, knowledge, settings.base_url))  # made when it is first asked for
+    app.state.description, app.state.fingerprint = description, knowledge.fingerprint
+    app.add_route("/openapi.json", lambda _: JSONResponse(description()), methods=["GET"])
     app.add_exception_handler(HTTPException, on_http_error)
     app.add_exception_handler(LedgerError, on_ledger_error)
     routes = partial(HookRoutes, door=door, calls=calls, metrics=metrics, log=exchanges)

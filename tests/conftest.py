@@ -19,6 +19,7 @@ from hypothesis import settings as hypothesis_settings
 from cds_service import app as app_module
 from cds_service.app import create_app
 from cds_service.settings import Settings
+from tests.described import description_of
 
 NOON = dt.datetime(2026, 11, 22, 12, tzinfo=dt.UTC)
 BASE_URL = "http://127.0.0.1:8080"
@@ -89,13 +90,17 @@ class Clock:
 
 
 class Client:
-    """Calls an app as HTTP would, without a socket, one call after the other; runs its start and its stop."""
+    """Calls an app as HTTP would, without a socket, one call after the other; runs its start and its stop.
+
+    Every answer has to be one that the service's own description knows.
+    """
 
     def __init__(self, app: Any, base_url: str = BASE_URL) -> None:
         self.app = app
         self._runner = asyncio.Runner()
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         self.http = httpx.AsyncClient(transport=transport, base_url=base_url)
+        self.description = description_of(app)
         self._life = app.router.lifespan_context(app)
         self.run(self._life.__aenter__())
 
@@ -110,6 +115,8 @@ class Client:
     def request(self, method: str, path: str, **options: Any) -> httpx.Response:
         """One request and its answer."""
         answer: httpx.Response = self.run(self.http.request(method, path, **options))
+        if self.description:
+            self.description.check(answer)
         return answer
 
     def get(self, path: str, **options: Any) -> httpx.Response:

@@ -74,6 +74,8 @@ def refuse(error: RequestError) -> Response:
     headers: dict[str, str] = {}
     if isinstance(error, OverloadedError | TooManyCallsError):
         headers["retry-after"] = str(error.retry_after)
+    if isinstance(error, UnauthorizedError):
+        headers["www-authenticate"] = "Bearer"  # RFC 9110 wants it, and JWT-21 no more than that
     if isinstance(error, TooSlowError):
         headers["connection"] = "close"  # the rest of the request is not waited for
     if isinstance(error, MethodNotAllowedError):
@@ -98,12 +100,22 @@ async def on_http_error(request: Request, error: Exception) -> Response:
 async def on_ledger_error(_: Request, error: Exception) -> Response:
     """What is asked of the ledger by a page or a program, and cannot be told now."""
     _LOG.error("the ledger cannot be read: %s", type(error).__name__)
+    return unreadable_ledger()
+
+
+def unreadable_ledger() -> Response:
+    """What is told where the ledger cannot be read."""
     return outcome(503, "transient", "the ledger cannot be read at the moment", None, {"retry-after": "5"})
 
 
 def fault(error: Exception, call_id: str) -> Response:
     """A fault of ours: 500 with the call id, nothing of the patient. The log says where, never what a message holds."""
     _LOG.error("fault in call %s: %s at %s", call_id, type(error).__name__, place_of(error))
+    return fault_of(call_id)
+
+
+def fault_of(call_id: str) -> Response:
+    """What is told of a fault: under which call the log has more."""
     return outcome(500, "exception", f"a fault of this service; call {call_id}")
 
 

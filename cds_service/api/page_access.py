@@ -83,10 +83,7 @@ class PageAccess:
             return
         error = ForbiddenError("page from another machine") if self._token is None else UnauthorizedError()
         self.refused(error)
-        answer = refuse(error)
-        if self._token is not None:
-            answer.headers["www-authenticate"] = "Bearer"
-        await answer(scope, receive, send)
+        await refuse(error)(scope, receive, send)
 
     def _allows(self, scope: Scope) -> bool:
         headers = scope["headers"]

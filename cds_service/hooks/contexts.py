@@ -9,7 +9,7 @@ from msgspec.structs import force_setattr
 
 from cds_service.errors import InvalidRequestError, WrongHookError
 from cds_service.hooks.duplicates import refuse_duplicates
-from cds_service.hooks.reading import bare_id, read, require_object, split_reference
+from cds_service.hooks.reading import bare_id, is_blank, read, require_object, split_reference
 
 _CLINICIANS: Final = ("Practitioner", "PractitionerRole")
 _PATIENT_SIDE: Final = ("Patient", "RelatedPerson")
@@ -48,7 +48,7 @@ class HookContext(msgspec.Struct, frozen=True, kw_only=True, rename="camel", gc=
         return "/".join(user)
 
     def _read_encounter(self, encounter_id: str) -> str | None:
-        return bare_id("encounterId", encounter_id, "Encounter") if encounter_id.strip() else None
+        return None if is_blank(encounter_id) else bare_id("encounterId", encounter_id, "Encounter")
 
     @property
     def user_type(self) -> str:

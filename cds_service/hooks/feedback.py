@@ -11,7 +11,7 @@ from msgspec.structs import force_setattr
 
 from cds_service.errors import InvalidRequestError
 from cds_service.hooks.duplicates import refuse_duplicates
-from cds_service.hooks.reading import BYTE_ORDER_MARK, read_body, require_text
+from cds_service.hooks.reading import BYTE_ORDER_MARK, is_blank, read_body, require_text
 from cds_service.hooks.response import Coding
 
 
@@ -43,7 +43,7 @@ class UserOverrideReason(msgspec.Struct, frozen=True, kw_only=True, rename="came
 
     def __post_init__(self) -> None:
         """Refuse a reason that says nothing (cds-fb-3)."""
-        comment = self.user_comment if self.user_comment and self.user_comment.strip() else None
+        comment = self.user_comment if self.user_comment and not is_blank(self.user_comment) else None
         force_setattr(self, "user_comment", comment)
         if self.reason is None and comment is None:
             raise InvalidRequestError("reason", "or userComment is required")

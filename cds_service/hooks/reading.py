@@ -22,10 +22,14 @@ _PATH: Final = re.compile(r" - at `\$\.?(?P<path>[^`]*)`$")
 _MISSING: Final = re.compile(r"missing required field `(?P<name>\w+)`")
 _EXPECTED: Final = re.compile(r"Expected `(?P<type>[\w |]+)`")
 _JSON_WORDS: Final = {"str": "string", "int": "integer", "datetime": "date-time with offset (RFC 3339)"}
+WHITE: Final = r"\s\x1c-\x1f\x85\ufeff"
+"""White space, for a class of characters: Python and JSON Schema differ about `\\s`, but not about all of these."""
+VISIBLE: Final = rf"[^{WHITE}]"
+_VISIBLE: Final = re.compile(VISIBLE)
 _ID: Final = r"(?=[^/]*[A-Za-z0-9_-])[A-Za-z0-9_.-]+"
-_REFERENCE: Final = re.compile(
-    rf"(?:https?://[^\s?#]+/)?(?P<type>[A-Z][A-Za-z]*)/(?P<id>{_ID})(?:/_history/[A-Za-z0-9_.-]+)?"
-)
+_BASE: Final = rf"(?:https?://[^{WHITE}?#]+/)?"
+_VERSION: Final = r"(?:/_history/[A-Za-z0-9_.-]+)?"
+_REFERENCE: Final = re.compile(rf"{_BASE}(?P<type>[A-Z][A-Za-z]*)/(?P<id>{_ID}){_VERSION}")
 
 
 def read_body(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
@@ -75,9 +79,14 @@ def _join(*parts: str) -> str:
     return ".".join(part for part in parts if part)
 
 
+def is_blank(text: str) -> bool:
+    """Whether nothing in this text can be seen."""
+    return _VISIBLE.search(text) is None
+
+
 def require_text(member: str, value: str) -> None:
     """Refuse a REQUIRED string that is empty or only whitespace (JSN-3, JSN-5)."""
-    if not value.strip():
+    if is_blank(value):
         raise InvalidRequestError(member, "is empty")
 
 
@@ -128,3 +137,17 @@ def bare_id(member: str, value: str, resource_type: str) -> str:
     if found is None or found[0] != resource_type:
         raise InvalidRequestError(member, f"must be an id of type {resource_type}")
     return found[1]
+
+
+def reference_pattern(*resource_types: str) -> str:
+    """What `split_reference` reads of these types, as a pattern for a schema."""
+    return rf"^{_reference(*resource_types)}$"
+
+
+def id_pattern(resource_type: str) -> str:
+    """What `bare_id` reads, as a pattern for a schema."""
+    return rf"^(?:{_ID}|{_reference(resource_type)})$"
+
+
+def _reference(*resource_types: str) -> str:
+    return rf"{_BASE}(?:{'|'.join(resource_types)})/{_ID}{_VERSION}"

@@ -14,7 +14,7 @@ import msgspec
 from msgspec.structs import force_setattr
 
 from cds_service.domain.recommendations import Indicator
-from cds_service.hooks.reading import is_absolute_url
+from cds_service.hooks.reading import is_absolute_url, is_blank
 
 SUMMARY_LIMIT: Final = 140
 """A summary has fewer characters than this (CARD-2)."""
@@ -61,7 +61,7 @@ class _Part(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defa
         """Refuse strings that are empty; None is an optional one left out (JSN-3, JSN-4)."""
         for name in names:
             value = getattr(self, name)
-            self._require(value is None or bool(value.strip()), f"{name} is empty (JSN-3)")
+            self._require(value is None or not is_blank(value), f"{name} is empty (JSN-3)")
 
     def _urls(self, *names: str) -> None:
         for name in names:

@@ -60,7 +60,9 @@ def ask(served, peer, path="/metrics", headers=None, method="GET", base_url=OUTS
         async with httpx.AsyncClient(transport=transport, base_url=base_url) as http:
             return await http.request(method, path, headers=headers, **options)
 
-    return served.run(send())
+    answer = served.run(send())
+    served.description.check(answer)
+    return answer
 
 
 def bearer(token):
