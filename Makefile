@@ -13,6 +13,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV_VERSION := 0.13.9
 
+# On every core, each file of tests on one. With a debugger: make test ARGS="-n 0 --pdb -k laterality"
+PYTEST = $(BIN)/python -m pytest -q -n auto --dist loadfile
+
 # Errors only: pip's notices about itself are no news here. The hashes are what is trusted, wherever a file came from.
 PIP_INSTALL = $(BIN)/python -m pip --disable-pip-version-check --no-input -qq install
 COMPILE = .venv-lock/bin/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --upgrade \
@@ -29,7 +32,7 @@ run: $(VENV)/run.stamp ## start the service on this machine
 
 .PHONY: test
 test: $(VENV)/dev.stamp ## the tests
-	@$(BIN)/python -m pytest -q $(ARGS)
+	@$(PYTEST) $(ARGS)
 
 .PHONY: demo
 demo: $(VENV)/run.stamp ## start the service, fire real hook calls at it, compare the cards, stop it
@@ -51,7 +54,7 @@ check: $(VENV)/dev.stamp $(VENV)/docs.stamp ## what CI runs: format, lint, types
 	@echo "== arrows" && $(BIN)/lint-imports --no-logo
 	@echo "== knowledge" && $(BIN)/cds-service check
 	@echo "== documentation" && $(BIN)/python -m docs.site
-	@echo "== tests" && $(BIN)/python -m pytest -q $(ARGS)
+	@echo "== tests" && $(PYTEST) $(ARGS)
 
 .PHONY: docs
 docs: $(VENV)/docs.stamp ## the documentation as a site in build/site; ARGS=--links asks for the external links too

@@ -26,7 +26,7 @@ _ABOUT: Final = """\
 Clinical decision support for foot drop after the CDS Hooks standard. {draft}
 
 - Every refusal is a FHIR OperationOutcome with one issue, which says what to mend and repeats no value that was sent.
-- A path that is not here is answered with 404.
+- A path that is not here is answered with 404, but for those below `/playground/`: they are that page's own.
 - OPTIONS is answered on every path: with 204 and the header Allow, or, as a browser's preflight, by the origins that
   the site allows. HEAD is answered where GET is.
 - Every answer says `Cache-Control: no-store`, `X-Content-Type-Options: nosniff` and `Referrer-Policy: no-referrer`.
@@ -56,7 +56,7 @@ _SECURITY: Final[dict[str, Schema]] = {
 
 def openapi_of(knowledge: Knowledge, base_url: str = _BASE_URL) -> dict[str, Any]:
     """The document of ``GET /openapi.json``, for a service that is reached at ``base_url``."""
-    queries = knowledge.queries_for(None)
+    queries = knowledge.queries()
     return {
         "openapi": "3.1.0",
         "jsonSchemaDialect": "https://json-schema.org/draft/2020-12/schema",

@@ -245,6 +245,7 @@ _FEEDBACK_ANSWER: Final = closed(
         }
     },
 )
+_OF_A_FILE: Final = ("read", "cannot be used: what was read before stands")
 _COUNT: Final = {"type": "integer", "minimum": 0}
 _HEALTH: Final[dict[str, Schema]] = {
     "Live": closed("The process lives.", {"status": says("Always live.", const="live")}),
@@ -267,7 +268,8 @@ _HEALTH: Final[dict[str, Schema]] = {
                     ),
                 },
             ),
-            "clients": _enum("The file of clients.", ("read", "cannot be used: what was read before stands")),
+            "clients": _enum("The file of clients.", _OF_A_FILE),
+            "cards": _enum("The knowledge on disk. Outside development mode there is no such member.", _OF_A_FILE),
             "audit": says(
                 "Where the audit goes, and how many entries of it are lost.",
                 type="string",
@@ -283,6 +285,6 @@ _HEALTH: Final[dict[str, Schema]] = {
                 },
             ),
         },
-        optional=("tokens",),
+        optional=("tokens", "cards"),
     ),
 }

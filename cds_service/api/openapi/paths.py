@@ -157,7 +157,7 @@ def _health(knowledge: Knowledge) -> dict[str, Schema]:
 
 def _for_people(knowledge: Knowledge) -> dict[str, Schema]:
     return {
-        "/": _page("start", "The start page", "Where to begin.", {"200": _html("The page.")}),
+        "/": _page("start", "The start page", "In open mode the playground.", {"200": _html("The page.")}),
         "/cards/{page}": _cards(knowledge),
         "/insight": _page(
             "insight",
@@ -189,7 +189,7 @@ def _for_people(knowledge: Knowledge) -> dict[str, Schema]:
         "/metrics": _page(
             "metrics",
             "Metrics for Prometheus",
-            "No label holds anything that a client sent. The README has the list.",
+            "No label holds anything that a client sent. docs/operations.md has the list.",
             {"200": _text("The metrics.", CONTENT_TYPE, 'cds_knowledge_info{fingerprint="0"} 1.0\n')},
         ),
         "/openapi.json": _page(
