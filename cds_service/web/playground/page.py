@@ -188,8 +188,17 @@ def _more(knowledge: Knowledge) -> Markup:
         for key, text in needs
     )
     user = tag("div", tag("label", "Who is logged in", for_="user"), tag("select", *users, id="user"), class_="field")
+    box = tag("label", tag("input", type="checkbox", id="new-patient"), tag("span", words.NEW_PATIENT))
+    new = tag("fieldset", tag("legend", "Whom it is about"), box)
     unsent = tag("fieldset", tag("legend", "The EHR does not send"), tag("p", words.UNSENT, class_="quiet"), *keys)
-    return tag("details", tag("summary", "Who asks, and what the EHR does not send"), user, unsent, class_="more")
+    return tag(
+        "details",
+        tag("summary", "Who asks, about whom, and what the EHR does not send"),
+        user,
+        new,
+        unsent,
+        class_="more",
+    )
 
 
 # ---- what is answered

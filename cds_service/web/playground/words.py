@@ -55,6 +55,7 @@ PASTE: Final = "A FHIR R4 Bundle with a Patient and the record"
 FILE: Final = "or a file of it"
 DROP: Final = "You can also drop the file anywhere on this page."
 DRAFTS: Final = "Unsigned orders of this call. On choosing, the service judges those that are marked as selected."
+NEW_PATIENT: Final = "A patient whom this service has not met: another id, for which nothing was dismissed before"
 UNSENT: Final = "The service is told nothing of what is ticked: that is not the same as telling it that there is none."
 CHANGING: Final = (
     "Give a resource another status, or leave it out, fire again, and see what changes. Only this page's copy changes."
@@ -96,7 +97,12 @@ STATES: Final[Mapping[str, tuple[str, str, str]]] = {
     "shown": ("shown", "Shown", "it has a card"),
     "folded": ("shown", "Shown, folded", "it stands on the card that lists the rest"),
     "silenced": ("silent", "Silent", "it would stand, and a critical red flag silences it"),
-    "quiet": ("silent", "Silent", "it would stand, and is quiet because it was dismissed or corrected not long ago"),
+    "quiet": (
+        "silent",
+        "Silent",
+        "it would stand, and is quiet for this patient because it was dismissed not long ago (“Who asks” can make "
+        "it another patient)",
+    ),
     "unanswered": ("silent", "Silent", "it would stand, and the answer is a refusal"),
     "silent": ("silent", "Silent", "it does not apply"),
     "withheld": ("unknown", "Unknown", "withheld: it would stand, and what could silence it is not known"),
@@ -164,6 +170,7 @@ SCRIPT: Final[Mapping[str, str]] = {
     "failed": "The service could not be reached. Is it still running?",
     "fault": "No call was made: {diagnostics}.",
     "no-show": "The service answered, and this page cannot show how: {diagnostics}.",
+    "came": "{status}. Here with line breaks.",
     "status": "HTTP {status} in {milliseconds} ms",
     "copied": "Copied.",
     "not-copied": "The browser does not let this page copy. Select the text and copy it.",
