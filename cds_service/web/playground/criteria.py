@@ -70,6 +70,12 @@ class CriterionWords:
             return joins
         return "".join(span.text for span in self.wording.spans(criterion)).rstrip(":")
 
+    def in_one_line(self, node: Node) -> str:
+        """A criterion as plain words; one that only joins others says which."""
+        if type(node.line.criterion) not in _JOINS:
+            return self.text(node.line)
+        return f"{self.text(node.line)}: {'; '.join(self.in_one_line(part) for part in node.parts)}"
+
     def tree(self, nodes: Iterable[Node]) -> Markup:
         """Criteria, with what is inside them."""
         return tag("ul", *(self._item(node) for node in nodes), class_="trace")
