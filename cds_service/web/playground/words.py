@@ -190,9 +190,9 @@ STATES: Final[Mapping[str, tuple[str, str, str]]] = {
         "it another patient)",
     ),
     "unanswered": ("silent", "Silent", "it would stand, and the answer is a refusal"),
-    "silent": ("silent", "Silent", "it does not apply"),
     "withheld": ("unknown", "Unknown", "withheld: it would stand, and what could silence it is not known"),
     "unknown": ("unknown", "Unknown", "whether it applies is not known"),
+    "silent": ("silent", "Silent", "it does not apply"),
 }
 """How a recommendation came out: the filter it falls under, its badge, and what that means."""
 
