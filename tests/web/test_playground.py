@@ -205,7 +205,10 @@ def test_a_card_that_was_dismissed_is_quiet_and_why_says_so(client):
     report["outcomeTimestamp"] = "2026-11-22T12:00:00Z"
     assert client.post(f"/{first.call['address']}/feedback", json={"feedback": [report]}).status_code == 200
     wait_until(lambda: topics(first)[0] not in topics(fired(client, "", record=own)), "the dismissal to count")
-    assert "quiet because it was dismissed" in text(shown(client, fired(client, "", record=own))["why"])
+    assert "quiet for this patient because it was dismissed" in text(
+        shown(client, fired(client, "", record=own))["why"]
+    )
+    assert topics(fired(client, "", record=own, alias="other")) == topics(first)
 
 
 def test_a_side_of_which_nothing_is_known_is_said_to_be_left_open(client):

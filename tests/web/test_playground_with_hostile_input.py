@@ -72,6 +72,7 @@ def test_a_link_that_would_run_something_is_no_link(client, scheme):
         ({"record": '{"resourceType": "Bundle", "entry": [1, {"resource": 2}]}'}, "the record has no Patient"),
         ({"example": "nobody"}, "example is none of ours"),
         ({"hook": "appointment-book"}, "hook is none of"),
+        ({"alias": "a/../b"}, "letters and digits"),
         ({"user": "Device"}, "user is none of"),
         ({"hook": "order-sign", "drafts": [{"orderable": "poison"}]}, "none of orderables.yaml"),
         ({"hook": "order-sign", "drafts": [{"orderable": "brain MRI"}] * 21}, "more than 20"),

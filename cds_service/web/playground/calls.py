@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -14,7 +15,7 @@ from cds_service.decision.agreement import Agreement
 from cds_service.decision.orders import OrderContext
 from cds_service.domain.sides import SIDES_BY_NAME, Side
 from cds_service.errors import InvalidRequestError
-from cds_service.examples import Example
+from cds_service.examples import Example, each_string
 from cds_service.hooks.json_limits import JSONLimits
 from cds_service.knowledge.hook_call import ENCOUNTER, USER, hook_call, resources_of
 from cds_service.knowledge.knowledge import Knowledge
@@ -22,6 +23,7 @@ from cds_service.web.playground.changes import Change, changed
 from cds_service.web.playground.words import USERS
 
 _MOST_DRAFTS: Final = 20
+_ALIAS: Final = re.compile(r"[A-Za-z0-9]{1,16}")
 _READABLE: Final = 500_000
 
 
@@ -34,7 +36,10 @@ class Drafted(msgspec.Struct, frozen=True):
 
 
 class Asked(msgspec.Struct, frozen=True):
-    """What was chosen: an example by its name, or the text of a record; the rest about the call."""
+    """What was chosen: an example by its name, or the text of a record; the rest about the call.
+
+    ``alias`` is put behind the patient's id, so that nothing is known of earlier calls; empty for the id as it is.
+    """
 
     hook: str
     example: str = ""
@@ -43,6 +48,7 @@ class Asked(msgspec.Struct, frozen=True):
     changes: tuple[Change, ...] = ()
     unsent: tuple[str, ...] = ()
     user: str = "Practitioner"
+    alias: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +74,7 @@ class CallMaker:
         service = next((s for s in self.knowledge.services if s.hook == asked.hook), None)
         if service is None:
             raise InvalidRequestError("hook", f"is none of {', '.join(self.knowledge.prefetch)}")
-        record = self._record(asked, now)
+        record = _under_another_id(self._record(asked, now), asked.alias)
         there = changed(record, asked.changes)
         drafts = self._drafts(asked, there, now)
         request = hook_call(
@@ -123,6 +129,23 @@ class CallMaker:
         )
         made = self.agreement.decider.composer.offers.writer.create(orderable, order)
         return {"resourceType": made["resourceType"], "id": f"draft-{at}"} | made
+
+
+def _under_another_id(record: list[dict[str, Any]], alias: str) -> list[dict[str, Any]]:
+    """The same record of a patient whom the service has not met: what it keeps quiet, it keeps by the id."""
+    if not alias:
+        return record
+    if not _ALIAS.fullmatch(alias):
+        raise InvalidRequestError("alias", "must be letters and digits, at most 16")
+    known = _id_of("Patient", record)
+    reference, other = f"Patient/{known}", f"{known}-{alias}"
+
+    def renamed(text: str) -> str:
+        is_patient = text == reference or text.endswith(f"/{reference}")
+        return text.removesuffix(known) + other if is_patient else text
+
+    made: list[dict[str, Any]] = each_string(record, renamed)
+    return [r | {"id": other} if r.get("resourceType") == "Patient" and r.get("id") == known else r for r in made]
 
 
 def _user(kind: str, record: Sequence[Mapping[str, Any]]) -> str:

@@ -15,7 +15,7 @@ from cds_service.knowledge.knowledge import Knowledge
 from cds_service.web import markdown
 from cds_service.web.html import Child, Markup, join, tag
 from cds_service.web.parts import items, outside
-from cds_service.web.playground.words import GAPS, NOT_UNDERSTOOD, OUTCOMES, counted
+from cds_service.web.playground.words import GAPS, LABELS, NOT_UNDERSTOOD, OUTCOMES, counted
 
 _STAR = "\N{BLACK STAR} "
 
@@ -129,7 +129,7 @@ def _card(number: int, card: Card, knowledge: Knowledge) -> Markup:
         tag("div", markdown.render(card.detail), class_="detail") if card.detail else None,
         _suggestions(card),
         _links(card.links),
-        tag("p", tag("a", "Why this card", href=f"#why-{code}", data_why=code), class_="way") if is_ours else None,
+        tag("p", tag("a", LABELS["why this"], href=f"#why-{code}", data_why=code), class_="way") if is_ours else None,
         _dismissal(number, card),
         tag("p", role="status", class_="became", tabindex="-1"),
         class_=f"card {card.indicator.value}",
@@ -150,7 +150,7 @@ def _suggestions(card: Card) -> Child:
         return None
     any_of_them = card.selection_behavior == "any"
     many = len(card.suggestions) > 1
-    title = "Suggestions" + ((", any of them" if any_of_them else ", at most one") if many else "")
+    title = LABELS[("any suggestions" if any_of_them else "one suggestion") if many else "suggestions"]
     return tag("div", tag("h4", title), tag("ul", *map(_suggestion, card.suggestions), class_="choices"))
 
 
@@ -158,14 +158,14 @@ def _suggestion(it: Suggestion) -> Markup:
     recommended = "recommended" if it.is_recommended else None
     accept = tag(
         "button",
-        "Accept",
+        LABELS["accept"],
         tag("span", f": {it.label}", class_="unseen"),
         type="button",
         data_accept=it.uuid,
         class_=recommended,
     )
     star = tag("span", _STAR, title="recommended", aria_hidden="true") if it.is_recommended else None
-    note = tag("span", "Recommended: ", class_="unseen") if it.is_recommended else None
+    note = tag("span", LABELS["recommended"], class_="unseen") if it.is_recommended else None
     label = tag("span", star, note, it.label, class_="label")
     inside = (part for action in it.actions for part in _action(action, it.label))
     orders = tag("details", tag("summary", _what(it)), *inside) if it.actions else None
@@ -173,14 +173,14 @@ def _suggestion(it: Suggestion) -> Markup:
 
 
 def _what(it: Suggestion) -> str:
-    return "What it files" if len(it.actions) == 1 else f"What it files: {len(it.actions)} actions"
+    return LABELS["files" if len(it.actions) == 1 else "files many"].format(count=len(it.actions))
 
 
 def _action(it: Action, label: str) -> Iterator[Child]:
     told = None if it.description == label else f": {it.description}"
     yield tag("p", tag("b", it.type.value.capitalize()), f" {it.resource_id}" if it.resource_id else None, told)
     if it.resource is not None:
-        yield code_block(json.dumps(it.resource, indent=2, ensure_ascii=False, default=str), "The resource")
+        yield code_block(json.dumps(it.resource, indent=2, ensure_ascii=False, default=str), LABELS["resource"])
 
 
 def code_block(text: str, name: str, anchor: str | None = None) -> Markup:
@@ -192,11 +192,11 @@ def _links(links: tuple[Link, ...]) -> Child:
     if not links:
         return None
     shown = (join([outside(it.label, it.url), _smart(it)]) for it in links)
-    return tag("div", tag("h4", "Links"), items(shown))
+    return tag("div", tag("h4", LABELS["links"]), items(shown))
 
 
 def _smart(it: Link) -> Child:
-    return " (a SMART app, which an EHR launches)" if it.type is LinkType.SMART else None
+    return LABELS["smart"] if it.type is LinkType.SMART else None
 
 
 def _dismissal(number: int, card: Card) -> Markup:
@@ -205,17 +205,19 @@ def _dismissal(number: int, card: Card) -> Markup:
         tag("option", one.display, value=one.code, data_system=one.system, data_display=one.display)
         for one in card.override_reasons
     )
-    choice = tag("select", tag("option", "none of these", value=""), *options, id=reason)
+    choice = tag("select", tag("option", LABELS["no reason"], value=""), *options, id=reason)
     return tag(
         "details",
-        tag("summary", "Dismiss this card"),
-        tag("p", tag("label", "Reason", for_=reason), choice, class_="field") if card.override_reasons else None,
+        tag("summary", LABELS["dismiss this"]),
+        tag("p", tag("label", LABELS["reason"], for_=reason), choice, class_="field")
+        if card.override_reasons
+        else None,
         tag(
             "p",
-            tag("label", "Comment", tag("span", " (optional)", class_="quiet"), for_=comment),
+            tag("label", LABELS["comment"], tag("span", LABELS["optional"], class_="quiet"), for_=comment),
             tag("textarea", rows="2", id=comment),
             class_="field",
         ),
-        tag("button", "Dismiss", type="button", data_dismiss=True),
+        tag("button", LABELS["dismiss"], type="button", data_dismiss=True),
         class_="dismissal",
     )

@@ -11,6 +11,7 @@ import msgspec
 from cds_service.decision.words import plain
 from cds_service.errors import InvalidRequestError
 from cds_service.web.html import Markup, join, tag
+from cds_service.web.playground.words import LABELS
 
 REMOVED: Final = "(removed)"
 _MOST: Final = 200
@@ -116,8 +117,8 @@ def record_form(record: Sequence[dict[str, Any]], changes: Sequence[Change]) -> 
     return join(
         [
             tag("ul", *(_line(at, record[at], chosen.get(at, "")) for at in there[:_MOST]), class_="record"),
-            tag("p", f"{rest} more resources cannot be changed here.", class_="quiet") if rest > 0 else None,
-            tag("p", "The record has nothing but the patient.", class_="quiet") if not there else None,
+            tag("p", LABELS["too many"].format(count=rest), class_="quiet") if rest > 0 else None,
+            tag("p", LABELS["nothing to change"], class_="quiet") if not there else None,
         ]
     )
 
@@ -129,9 +130,14 @@ def _line(at: int, resource: Mapping[str, Any], chosen: str) -> Markup:
     date = f", {plain(when)}" if (when := _date_of(resource)) else ""
     name = f"change-{at}"
     options = (
-        tag("option", f"as recorded: {plain(status) or 'no status'}", value="", selected=not chosen),
+        tag(
+            "option",
+            LABELS["as recorded"].format(status=plain(status) or LABELS["no status"]),
+            value="",
+            selected=not chosen,
+        ),
         *(tag("option", one, value=one, selected=one == chosen) for one in STATUSES[kind] if one != status),
-        tag("option", "not on record", value=REMOVED, selected=chosen == REMOVED),
+        tag("option", LABELS["not on record"], value=REMOVED, selected=chosen == REMOVED),
     )
     words = tag("label", tag("b", _name_of(resource)), date, for_=name)
     choice = tag("select", *options, id=name, data_change=str(at), class_="changed" if chosen else None)
@@ -139,7 +145,7 @@ def _line(at: int, resource: Mapping[str, Any], chosen: str) -> Markup:
 
 
 def _name_of(resource: Mapping[str, Any]) -> str:
-    return next(_names(resource), "without words")
+    return next(_names(resource), LABELS["nameless"])
 
 
 def _names(resource: Mapping[str, Any]) -> Iterator[str]:

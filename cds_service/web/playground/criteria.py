@@ -15,7 +15,7 @@ from cds_service.knowledge.pages.content import Span
 from cds_service.knowledge.pages.wording import Wording
 from cds_service.web.html import Child, Markup, join, slug, tag
 from cds_service.web.parts import value_set_page
-from cds_service.web.playground.words import TRUTHS
+from cds_service.web.playground.words import LABELS, TRUTHS
 
 _GATE = "gate: "
 _JOINS = {run.All: "all of these", run.AnyOf: "any of these", run.NoneOf: "none of these"}
@@ -70,6 +70,12 @@ class CriterionWords:
             return joins
         return "".join(span.text for span in self.wording.spans(criterion)).rstrip(":")
 
+    def in_one_line(self, node: Node) -> str:
+        """A criterion as plain words; one that only joins others says which."""
+        if type(node.line.criterion) not in _JOINS:
+            return self.text(node.line)
+        return f"{self.text(node.line)}: {'; '.join(self.in_one_line(part) for part in node.parts)}"
+
     def tree(self, nodes: Iterable[Node]) -> Markup:
         """Criteria, with what is inside them."""
         return tag("ul", *(self._item(node) for node in nodes), class_="trace")
@@ -111,9 +117,9 @@ class CriterionWords:
         rest = len(answer.facts) - _MOST_FACTS
         shown: list[Child] = [tag("li", self.fact(fact)) for fact in answer.facts[:_MOST_FACTS]]
         if rest > 0:
-            shown.append(tag("li", f"and {rest} more"))
+            shown.append(tag("li", LABELS["and more"].format(count=rest)))
         if answer.needs:
-            shown.append(tag("li", "Not read: ", tag("b", self.needs(answer.needs)), class_="unread"))
+            shown.append(tag("li", LABELS["not read"], tag("b", self.needs(answer.needs)), class_="unread"))
         return tag("ul", *shown, class_="behind") if shown else None
 
     def fact(self, fact: Fact) -> Markup:
@@ -124,8 +130,8 @@ class CriterionWords:
         """The code of a record, and the resource in which it stands."""
         system = self._systems.get(fact.coding.system, "")
         code = tag("code", f"{system} {plain(fact.coding.code)}".strip()) if fact.coding.code else None
-        place = tag("code", plain(fact.reference) or "record without id")
-        return join([code, " in " if code else None, place])
+        place = tag("code", plain(fact.reference) or LABELS["record without id"])
+        return join([code, LABELS["in"] if code else None, place])
 
     def needs(self, needs: Iterable[str]) -> str:
         """Kinds of data as a clinician calls them."""
@@ -147,4 +153,4 @@ def scope_words(scope: Scope) -> str:
         parts.append(f"draft {display} ({plain(scope.draft.reference)})" if display else plain(scope.draft.reference))
     if scope.side is not None:
         parts.append(scope.side.words)
-    return ", ".join(parts) or "the patient as a whole"
+    return ", ".join(parts) or LABELS["whole patient"]

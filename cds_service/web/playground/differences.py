@@ -133,7 +133,7 @@ def _criteria(now: _Answers, then: _Answers) -> Iterator[Child]:
             where = told.setdefault((place.path[-1], then[place], truth), {})
             where[f"{place.recommendation} ({place.scope})"] = None
     for (words, was, is_now), places in told.items():
-        there = tag("span", f"In {', '.join(places)}.", class_="where")
+        there = tag("span", SINCE_BEFORE["in"].format(places=", ".join(places)), class_="where")
         yield join([f"{words}: ", truth_mark(was), " \N{RIGHTWARDS ARROW} ", truth_mark(is_now), there])
     yield from _judged(now, then)
 

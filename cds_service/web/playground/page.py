@@ -13,6 +13,7 @@ from cds_service.web.html import Child, Markup, tag
 from cds_service.web.parts import CONTENT_SECURITY_POLICY, NOT_APPROVED, items
 from cds_service.web.playground import words
 from cds_service.web.playground.cards import code_block
+from cds_service.web.playground.words import LABELS
 
 POLICY: Final = CONTENT_SECURITY_POLICY.replace(
     "style-src 'unsafe-inline'",
@@ -29,7 +30,7 @@ def playground_page(knowledge: Knowledge, examples: Sequence[Example], problems:
         "head",
         tag("meta", charset="utf-8"),
         tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        tag("title", f"{words.TITLE}: playground"),
+        tag("title", LABELS["title"].format(name=words.TITLE)),
         tag("link", rel="stylesheet", href=f"{_HOME}playground.css"),
         Markup(f'<script type="module" src="{_HOME}playground.js"></script>'),
     )
@@ -37,9 +38,9 @@ def playground_page(knowledge: Knowledge, examples: Sequence[Example], problems:
     body = tag(
         "body",
         tag("header", tag("p", NOT_APPROVED, class_="draft")),
-        tag("nav", *links, class_="top", aria_label="Pages"),
+        tag("nav", *links, class_="top", aria_label=LABELS["pages"]),
         tag("main", *_main(knowledge, examples, problems), class_="playground"),
-        tag("footer", tag("p", words.NOTES), tag("p", "Knowledge fingerprint ", tag("code", knowledge.fingerprint))),
+        tag("footer", tag("p", words.NOTES), tag("p", LABELS["fingerprint"], tag("code", knowledge.fingerprint))),
         _block("words", words.SCRIPT),
         _draft_row(),
     )
@@ -73,29 +74,29 @@ def _main(knowledge: Knowledge, examples: Sequence[Example], problems: Sequence[
 def _question(knowledge: Knowledge, examples: Sequence[Example]) -> Markup:
     form = tag(
         "form",
-        tag("h2", "The call", id="the-call"),
+        tag("h2", LABELS["call"], id="the-call"),
         _patient(examples),
         _hooks(knowledge),
         _orders(knowledge),
         _more(knowledge),
-        tag("button", "Fire the hook", type="submit", id="fire", class_="primary"),
+        tag("button", LABELS["fire"], type="submit", id="fire", class_="primary"),
         tag("p", role="status", id="status"),
         id="ask",
         aria_labelledby="the-call",
     )
     record = tag(
         "details",
-        tag("summary", "The resources of this record"),
+        tag("summary", LABELS["resources"]),
         tag("div", id="record"),
         tag(
             "p",
-            tag("button", "Fire again with these changes", type="submit", class_="primary"),
-            tag("button", "Restore the record", type="button", id="restore"),
+            tag("button", LABELS["fire again"], type="submit", class_="primary"),
+            tag("button", LABELS["restore"], type="button", id="restore"),
             class_="buttons",
         ),
     )
     told = tag("p", words.CHANGING, class_="quiet")
-    heading = tag("h2", "Change a fact", id="change-a-fact")
+    heading = tag("h2", LABELS["change"], id="change-a-fact")
     change = tag("form", heading, told, record, id="change", hidden=True, aria_labelledby="change-a-fact")
     return tag("div", form, change, class_="question")
 
@@ -124,7 +125,7 @@ def _patient(examples: Sequence[Example]) -> Markup:
     )
     return tag(
         "div",
-        tag("label", "Patient", for_="example"),
+        tag("label", LABELS["patient"], for_="example"),
         tag("select", *groups, own, id="example"),
         tag("p", about, id="about", class_="quiet"),
         pasted,
@@ -146,7 +147,7 @@ def _hooks(knowledge: Knowledge) -> Markup:
         )
         for at, service in enumerate(knowledge.services)
     )
-    return tag("fieldset", tag("legend", "Hook: what happens in the record"), *choices)
+    return tag("fieldset", tag("legend", LABELS["hook"]), *choices)
 
 
 def _orders(knowledge: Knowledge) -> Markup:
@@ -155,11 +156,22 @@ def _orders(knowledge: Knowledge) -> Markup:
     sides = (tag("option", text, value=name) for name, text in words.SIDES.items())
     return tag(
         "fieldset",
-        tag("legend", "Draft orders"),
+        tag("legend", LABELS["drafts"]),
         tag("p", words.DRAFTS, class_="quiet"),
-        tag("div", tag("label", "Order", for_="orderable"), tag("select", *options, id="orderable"), class_="field"),
-        tag("div", tag("label", "Side", for_="side"), tag("select", *sides, id="side"), class_="field", id="sides"),
-        tag("button", "Add draft", type="button", id="add"),
+        tag(
+            "div",
+            tag("label", LABELS["order"], for_="orderable"),
+            tag("select", *options, id="orderable"),
+            class_="field",
+        ),
+        tag(
+            "div",
+            tag("label", LABELS["side"], for_="side"),
+            tag("select", *sides, id="side"),
+            class_="field",
+            id="sides",
+        ),
+        tag("button", LABELS["add"], type="button", id="add"),
         tag("ul", id="drafts", class_="drafts"),
         id="orders",
         hidden=True,
@@ -170,8 +182,8 @@ def _draft_row() -> Markup:
     row = tag(
         "li",
         tag("span", class_="what"),
-        tag("label", tag("input", type="checkbox", checked=True), " selected", class_="selected"),
-        tag("button", "Take away", type="button"),
+        tag("label", tag("input", type="checkbox", checked=True), LABELS["selected"], class_="selected"),
+        tag("button", LABELS["take away"], type="button"),
     )
     return tag("template", tag("ul", row), id="draft-row")
 
@@ -187,9 +199,18 @@ def _more(knowledge: Knowledge) -> Markup:
         )
         for key, text in needs
     )
-    user = tag("div", tag("label", "Who is logged in", for_="user"), tag("select", *users, id="user"), class_="field")
-    unsent = tag("fieldset", tag("legend", "The EHR does not send"), tag("p", words.UNSENT, class_="quiet"), *keys)
-    return tag("details", tag("summary", "Who asks, and what the EHR does not send"), user, unsent, class_="more")
+    user = tag("div", tag("label", LABELS["user"], for_="user"), tag("select", *users, id="user"), class_="field")
+    box = tag("label", tag("input", type="checkbox", id="new-patient"), tag("span", words.NEW_PATIENT))
+    new = tag("fieldset", tag("legend", LABELS["about"]), box)
+    unsent = tag("fieldset", tag("legend", LABELS["unsent"]), tag("p", words.UNSENT, class_="quiet"), *keys)
+    return tag(
+        "details",
+        tag("summary", LABELS["more"]),
+        user,
+        new,
+        unsent,
+        class_="more",
+    )
 
 
 # ---- what is answered
@@ -201,10 +222,10 @@ def _answer() -> Markup:
     parts = tag(
         "div",
         tag("p", *_ways(), class_="ways"),
-        _part("differences", "What changed", hidden=True),
-        _part("cards", "The answer"),
-        _part("why", "Why and why not"),
-        _part("timeline", "What is on record"),
+        _part("differences", LABELS["changed"], hidden=True),
+        _part("cards", LABELS["answer"]),
+        _part("why", LABELS["why"]),
+        _part("timeline", LABELS["timeline"]),
         _exchange(),
         _copies(),
         id="parts",
@@ -227,12 +248,12 @@ def _part(name: str, title: str, *, hidden: bool = False) -> Markup:
 
 def _exchange() -> Markup:
     sent = tag("p", tag("code", id="sent-to"), class_="quiet")
-    request = tag("details", tag("summary", "The request, as the EHR sends it"), sent, _code("request", "The request"))
+    request = tag("details", tag("summary", LABELS["sent"]), sent, _code("request", LABELS["request"]))
     came = tag("p", id="came-with", class_="quiet")
-    response = tag("details", tag("summary", "The response, as it came"), came, _code("response", "The response"))
+    response = tag("details", tag("summary", LABELS["came"]), came, _code("response", LABELS["response"]))
     return tag(
         "section",
-        tag("h2", "Over the wire", id="wire-title", tabindex="-1"),
+        tag("h2", LABELS["wire"], id="wire-title", tabindex="-1"),
         request,
         response,
         aria_labelledby="wire-title",
@@ -243,12 +264,12 @@ def _copies() -> Markup:
     sandbox = tag("a", id="sandbox-link", rel="noopener noreferrer", target="_blank", href="#")
     return tag(
         "section",
-        tag("h2", "Take it along", id="copy-title", tabindex="-1"),
-        _copy("curl", "As curl"),
-        _copy("python", "As Python"),
+        tag("h2", LABELS["copy"], id="copy-title", tabindex="-1"),
+        _copy("curl", LABELS["curl"]),
+        _copy("python", LABELS["python"]),
         tag(
             "details",
-            tag("summary", "As a link to the CDS Hooks Sandbox"),
+            tag("summary", LABELS["sandbox"]),
             tag("p", words.SANDBOX),
             tag("p", sandbox, class_="address"),
             _button("sandbox"),
@@ -263,7 +284,7 @@ def _copy(name: str, title: str) -> Markup:
 
 
 def _button(name: str) -> Markup:
-    return tag("p", tag("button", "Copy", type="button", data_copy=name))
+    return tag("p", tag("button", LABELS["copy it"], type="button", data_copy=name))
 
 
 def _code(name: str, title: str) -> Markup:

@@ -15,6 +15,7 @@ const fill = (sentence, values) => sentence.replace(/\{(\w+)\}/g, (_, name) => S
 const show = (id, html) => { at(id).innerHTML = templates.createHTML(html); };
 
 const copies = {};
+const alias = Math.random().toString(36).slice(2, 10);
 let last = null;
 let busy = false;
 
@@ -43,7 +44,8 @@ function drafts() {
 
 function question() {
   const unsent = [...document.querySelectorAll('input[name="unsent"]:checked')].map((one) => one.value);
-  return { ...subject(), hook: chosenHook(), drafts: drafts(), changes: changes(), unsent, user: at("user").value };
+  const about = { ...subject(), alias: at("new-patient").checked ? alias : "" };
+  return { ...about, hook: chosenHook(), drafts: drafts(), changes: changes(), unsent, user: at("user").value };
 }
 
 // ---- asking
@@ -134,7 +136,7 @@ function showExchange(call, answered, status) {
   const pretty = indented(answered.response);
   Object.assign(copies, { curl: call.curl, python: call.python, sandbox: call.sandbox });
   say("sent-to", `POST ${new URL(call.address, document.baseURI).href}`);
-  say("came-with", status);
+  say("came-with", fill(words.came, { status }));
   for (const [id, text] of [["request", call.request], ["response", pretty], ["curl", call.curl], ["python", call.python]]) {
     const rest = text.length - LONGEST_SHOWN;
     const more = rest > 0 ? `\n${fill(words["too-large-to-show"], { count: rest })}` : "";

@@ -12,24 +12,24 @@ from cds_service.domain.truth import MET, NOT_MET
 from cds_service.knowledge.knowledge import Knowledge
 from cds_service.web.html import Child, Markup, join, tag
 from cds_service.web.playground.criteria import CriterionWords
-from cds_service.web.playground.words import KINDS, LANES, counted
+from cds_service.web.playground.words import KINDS, LABELS, LANES, TIMELINE_HEADS, counted
 
 _MOST = 300
-_UNDATED = "date not recorded"
+_UNDATED = LABELS["undated"]
 
 
 def timeline_part(facts: PatientFacts, knowledge: Knowledge) -> Markup:
     """The facts that mean something to this knowledge, and how many resources were read for them."""
     known = [fact for fact in facts.facts if fact.concepts]
     words = CriterionWords(knowledge, "index")
-    read = f"{counted(facts.reading.resources, 'resource')} read, {counted(len(known), 'fact')} that criteria ask for."
+    counts = {"resources": counted(facts.reading.resources, "resource"), "facts": counted(len(known), "fact")}
     rest = len(known) - _MOST
     newest = sorted(known, key=_newest_first)[:_MOST]
     return join(
         [
-            tag("p", read, class_="quiet"),
-            _table(newest, words) if newest else tag("p", "Nothing on record that this knowledge speaks of."),
-            tag("p", f"The newest {_MOST} are shown; {rest} are not.", class_="quiet") if rest > 0 else None,
+            tag("p", LABELS["read"].format(**counts), class_="quiet"),
+            _table(newest, words) if newest else tag("p", LABELS["no facts"]),
+            tag("p", LABELS["newest"].format(count=_MOST, rest=rest), class_="quiet") if rest > 0 else None,
         ]
     )
 
@@ -40,12 +40,12 @@ def _newest_first(fact: Fact) -> tuple[bool, int, float]:
 
 
 def _table(facts: Iterable[Fact], words: CriterionWords) -> Markup:
-    heads = ("When", "Right", "Left")
+    heads = TIMELINE_HEADS
     head = tag("tr", *(tag("th", one, scope="col") for one in heads))
     rows = [row for date, those in groupby(facts, key=_date) for row in _rows(date, list(those), words)]
-    caption = tag("caption", "Facts by date, newest first, and by side of the body")
+    caption = tag("caption", LABELS["caption"])
     whole = tag("table", caption, tag("thead", head), tag("tbody", *rows), class_="timeline")
-    return tag("div", whole, class_="wide", tabindex="0", role="region", aria_label="Time-line")
+    return tag("div", whole, class_="wide", tabindex="0", role="region", aria_label=LABELS["time-line"])
 
 
 def _date(fact: Fact) -> str:
@@ -91,7 +91,7 @@ def _says(fact: Fact) -> str:
     """What the record says; its date stands beside it already."""
     name = plain(fact.coding.display or fact.coding.code)
     if isinstance(fact, Finding):
-        return f"{name}: {plain(fact.value_text) or 'value not readable'}"
+        return f"{name}: {plain(fact.value_text) or LABELS['unreadable']}"
     suspected = isinstance(fact, Condition) and fact.certainty.value == "suspected"
     return f"{name} (suspected)" if suspected else name
 
@@ -99,9 +99,9 @@ def _says(fact: Fact) -> str:
 def _standing(fact: Fact) -> Child:
     """What a reader must know of it besides: over, not in use, or not to be trusted."""
     if fact.doubtful:
-        return tag("span", "stated in a way that may not be trusted", class_="doubt")
+        return tag("span", LABELS["doubtful"], class_="doubt")
     if isinstance(fact, Condition):
-        return None if fact.active is MET else tag("span", "no longer active", class_="over")
+        return None if fact.active is MET else tag("span", LABELS["over"], class_="over")
     if isinstance(fact, Device) and fact.in_use is NOT_MET:
-        return tag("span", "not in use", class_="over")
+        return tag("span", LABELS["not in use"], class_="over")
     return None

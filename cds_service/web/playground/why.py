@@ -15,13 +15,23 @@ from cds_service.knowledge.pages.overview import parameter_content
 from cds_service.web.html import Child, Markup, join, slug, tag
 from cds_service.web.parts import citation, table
 from cds_service.web.playground.cards import Answer
-from cds_service.web.playground.criteria import CriterionWords, nested, scope_words
+from cds_service.web.playground.criteria import CriterionWords, Node, nested, scope_words
 from cds_service.web.playground.reasons import Reasons
-from cds_service.web.playground.words import ANEW, BECAUSE, DIFFERS, JUDGED, LEFT_OPEN, SECTIONS, STATES
+from cds_service.web.playground.words import (
+    ANEW,
+    BECAUSE,
+    DIFFERS,
+    FILTERS,
+    JUDGED,
+    LABELS,
+    LEFT_OPEN,
+    SECTIONS,
+    STATES,
+    THRESHOLD_HEADS,
+)
 
-_FILTERS = (("", "All"), ("shown", "Shown"), ("silent", "Silent"), ("unknown", "Unknown"))
 _ORDER = tuple(STATES)
-_TRIGGERS, _SILENCERS = ("when",), ("unless", "gate")
+_TRIGGERS, _SILENCERS = ("for each", "when"), ("unless", "gate")
 _MOST_REASONS = 2
 
 
@@ -48,10 +58,10 @@ def _filter(counts: Counter[str]) -> Markup:
             tag("input", type="radio", name="filter", value=value, checked=not value),
             f" {words} ({counts[value]})",
         )
-        for value, words in _FILTERS
+        for value, words in FILTERS.items()
     )
-    search = tag("label", "Search by id or words ", tag("input", type="search", id="search", autocomplete="off"))
-    group = tag("fieldset", tag("legend", "Show recommendations that are"), *choices)
+    search = tag("label", LABELS["search"], tag("input", type="search", id="search", autocomplete="off"))
+    group = tag("fieldset", tag("legend", LABELS["filter"]), *choices)
     return tag("div", group, search, tag("p", role="status", id="found", class_="unseen"), class_="filter")
 
 
@@ -70,7 +80,7 @@ def _recommendation(state: str, one: Trace, reasons: Reasons, knowledge: Knowled
     scopes = [_scope(it.id, scope, lines, one, reasons, words) for scope, lines in one.scopes]
     if not scopes:
         scopes = [tag("p", BECAUSE["no draft"], class_="quiet")]
-    page = tag("p", tag("a", "The whole recommendation, with its evidence", href=words.page))
+    page = tag("p", tag("a", LABELS["whole"], href=words.page))
     return tag(
         "details",
         heading,
@@ -89,20 +99,20 @@ def _because(one: Trace, words: CriterionWords) -> Iterator[Child]:
     """What decided where it does not stand, for each side or draft once; and what could not be read."""
     if one.evaluation.standing is Standing.STANDS:
         return
-    lines = [line for _, those in one.scopes if (line := _decisive(those)) is not None]
+    nodes = [node for _, lines in one.scopes if (node := _decisive(nested(lines))) is not None]
     if one.evaluation.standing is Standing.DOES_NOT_STAND:  # then what is open decides nothing
-        lines = [line for line in lines if line.answer.truth is not UNKNOWN] or lines
-    said = dict.fromkeys(BECAUSE[line.answer.truth.words].format(words=words.text(line)) for line in lines)
+        nodes = [node for node in nodes if node.line.answer.truth is not UNKNOWN] or nodes
+    said = dict.fromkeys(BECAUSE[node.line.answer.truth.words].format(words=words.in_one_line(node)) for node in nodes)
     yield " ".join(list(said)[:_MOST_REASONS]) or (None if one.scopes else BECAUSE["no draft"])
     if one.evaluation.standing is not Standing.DOES_NOT_STAND and one.evaluation.missing:
-        yield tag("span", f" Not read: {words.needs(one.evaluation.missing)}.", class_="unread")
+        yield tag("span", f" {LABELS['not read']}{words.needs(one.evaluation.missing)}.", class_="unread")
 
 
-def _decisive(lines: Sequence[TraceLine]) -> TraceLine | None:
+def _decisive(nodes: Sequence[Node]) -> Node | None:
     """The first criterion that keeps it silent; else the first that leaves it open."""
-    outer = [line for line in lines if line.depth == 0 and line.section in ("for each", *_TRIGGERS, *_SILENCERS)]
-    silent = (line for line in outer if line.answer.truth is (MET if line.section in _SILENCERS else NOT_MET))
-    return next(silent, next((line for line in outer if line.answer.truth is UNKNOWN), None))
+    outer = [node for node in nodes if node.line.section in (*_TRIGGERS, *_SILENCERS)]
+    silent = (n for n in outer if n.line.answer.truth is (MET if n.line.section in _SILENCERS else NOT_MET))
+    return next(silent, next((node for node in outer if node.line.answer.truth is UNKNOWN), None))
 
 
 def _scope(
@@ -137,9 +147,9 @@ def _thresholds(words: CriterionWords) -> Child:
         it = parameter_content(name, words.knowledge)
         value = tag("a", it.value, href=f"{words.page}#parameter-{slug(name)}", class_="parameter")
         rows.append((name, value, it.means, citation(it.citation, "cards/")))
-    heads = ("Threshold", "Value", "Meaning", "Citation")
+    heads = THRESHOLD_HEADS
     return tag(
         "details",
-        tag("summary", "Thresholds and where they come from"),
-        table(heads, rows, name=f"Thresholds of {words.recommendation_id}"),
+        tag("summary", LABELS["thresholds"]),
+        table(heads, rows, name=LABELS["thresholds of"].format(id=words.recommendation_id)),
     )

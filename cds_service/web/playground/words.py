@@ -27,6 +27,92 @@ TOP_LINKS: Final = (
     ("openapi.json", "OpenAPI"),
 )
 
+LABELS: Final[Mapping[str, str]] = {
+    "pages": "Pages",
+    "fingerprint": "Knowledge fingerprint ",
+    "call": "The call",
+    "fire": "Fire the hook",
+    "resources": "The resources of this record",
+    "fire again": "Fire again with these changes",
+    "restore": "Restore the record",
+    "change": "Change a fact",
+    "patient": "Patient",
+    "hook": "Hook: what happens in the record",
+    "drafts": "Draft orders",
+    "order": "Order",
+    "side": "Side",
+    "add": "Add draft",
+    "selected": " selected",
+    "take away": "Take away",
+    "user": "Who is logged in",
+    "about": "Whom it is about",
+    "unsent": "The EHR does not send",
+    "more": "Who asks, about whom, and what the EHR does not send",
+    "changed": "What changed",
+    "answer": "The answer",
+    "why": "Why and why not",
+    "timeline": "What is on record",
+    "sent": "The request, as the EHR sends it",
+    "request": "The request",
+    "came": "The response, as it came",
+    "response": "The response",
+    "wire": "Over the wire",
+    "copy": "Take it along",
+    "curl": "As curl",
+    "python": "As Python",
+    "sandbox": "As a link to the CDS Hooks Sandbox",
+    "copy it": "Copy",
+    "why this": "Why this card",
+    "accept": "Accept",
+    "recommended": "Recommended: ",
+    "resource": "The resource",
+    "links": "Links",
+    "dismiss this": "Dismiss this card",
+    "reason": "Reason",
+    "comment": "Comment",
+    "optional": " (optional)",
+    "dismiss": "Dismiss",
+    "no reason": "none of these",
+    "smart": " (a SMART app, which an EHR launches)",
+    "files": "What it files",
+    "search": "Search by id or words ",
+    "filter": "Show recommendations that are",
+    "whole": "The whole recommendation, with its evidence",
+    "thresholds": "Thresholds and where they come from",
+    "no facts": "Nothing on record that this knowledge speaks of.",
+    "caption": "Facts by date, newest first, and by side of the body",
+    "time-line": "Time-line",
+    "unreadable": "value not readable",
+    "doubtful": "stated in a way that may not be trusted",
+    "over": "no longer active",
+    "not in use": "not in use",
+    "undated": "date not recorded",
+    "nothing to change": "The record has nothing but the patient.",
+    "not on record": "not on record",
+    "nameless": "without words",
+    "not read": "Not read: ",
+    "title": "{name}: playground",
+    "suggestions": "Suggestions",
+    "any suggestions": "Suggestions, any of them",
+    "one suggestion": "Suggestions, at most one",
+    "files many": "What it files: {count} actions",
+    "thresholds of": "Thresholds of {id}",
+    "read": "{resources} read, {facts} that criteria ask for.",
+    "newest": "The newest {count} are shown; {rest} are not.",
+    "too many": "{count} more resources cannot be changed here.",
+    "as recorded": "as recorded: {status}",
+    "no status": "no status",
+    "and more": "and {count} more",
+    "in": " in ",
+    "record without id": "record without id",
+    "whole patient": "the patient as a whole",
+    "draft": "draft",
+}
+"""Headings, labels and buttons; braces are filled."""
+FILTERS: Final[Mapping[str, str]] = {"": "All", "shown": "Shown", "silent": "Silent", "unknown": "Unknown"}
+THRESHOLD_HEADS: Final = ("Threshold", "Value", "Meaning", "Citation")
+TIMELINE_HEADS: Final = ("When", "Right", "Left")
+
 SHOWS: Final[Mapping[str, str]] = {
     "cause": "Foot drop and its causes",
     "near miss": "Near misses",
@@ -55,6 +141,7 @@ PASTE: Final = "A FHIR R4 Bundle with a Patient and the record"
 FILE: Final = "or a file of it"
 DROP: Final = "You can also drop the file anywhere on this page."
 DRAFTS: Final = "Unsigned orders of this call. On choosing, the service judges those that are marked as selected."
+NEW_PATIENT: Final = "A patient whom this service has not met: another id, for which nothing was dismissed before"
 UNSENT: Final = "The service is told nothing of what is ticked: that is not the same as telling it that there is none."
 CHANGING: Final = (
     "Give a resource another status, or leave it out, fire again, and see what changes. Only this page's copy changes."
@@ -96,11 +183,16 @@ STATES: Final[Mapping[str, tuple[str, str, str]]] = {
     "shown": ("shown", "Shown", "it has a card"),
     "folded": ("shown", "Shown, folded", "it stands on the card that lists the rest"),
     "silenced": ("silent", "Silent", "it would stand, and a critical red flag silences it"),
-    "quiet": ("silent", "Silent", "it would stand, and is quiet because it was dismissed or corrected not long ago"),
+    "quiet": (
+        "silent",
+        "Silent",
+        "it would stand, and is quiet for this patient because it was dismissed not long ago (“Who asks” can make "
+        "it another patient)",
+    ),
     "unanswered": ("silent", "Silent", "it would stand, and the answer is a refusal"),
-    "silent": ("silent", "Silent", "it does not apply"),
     "withheld": ("unknown", "Unknown", "withheld: it would stand, and what could silence it is not known"),
     "unknown": ("unknown", "Unknown", "whether it applies is not known"),
+    "silent": ("silent", "Silent", "it does not apply"),
 }
 """How a recommendation came out: the filter it falls under, its badge, and what that means."""
 
@@ -150,6 +242,7 @@ SINCE_BEFORE: Final[Mapping[str, str]] = {
     "summary": "Summary",
     "detail": "Detail",
     "suggestions": "Suggestions",
+    "in": "In {places}.",
     "judged": "is judged now for {scope}.",
     "no longer judged": "is no longer judged for {scope}.",
 }
@@ -164,6 +257,7 @@ SCRIPT: Final[Mapping[str, str]] = {
     "failed": "The service could not be reached. Is it still running?",
     "fault": "No call was made: {diagnostics}.",
     "no-show": "The service answered, and this page cannot show how: {diagnostics}.",
+    "came": "{status}. Here with line breaks.",
     "status": "HTTP {status} in {milliseconds} ms",
     "copied": "Copied.",
     "not-copied": "The browser does not let this page copy. Select the text and copy it.",
