@@ -24,6 +24,7 @@ async def main(url, seed):
     store = SharedOrLocal(seen, MemoryReplayStore(), patience=10)
     until = dt.datetime.now(dt.UTC) + dt.timedelta(minutes=5)
     names = [f"token {number}" for number in range(TOKENS)] * 2
+    names += [f"only {seed}: {number}" for number in range(AT_ONCE)]
     random.Random(seed).shuffle(names)
     slots, new = asyncio.Semaphore(AT_ONCE), []
 
