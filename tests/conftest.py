@@ -19,6 +19,7 @@ from hypothesis import settings as hypothesis_settings
 from cds_service import app as app_module
 from cds_service.app import create_app
 from cds_service.settings import Settings
+from tests.browser.browsing import BROWSER, NO_BROWSER
 from tests.described import description_of
 
 NOON = dt.datetime(2026, 11, 22, 12, tzinfo=dt.UTC)
@@ -50,6 +51,12 @@ def _knowledge_is_read_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(app_module, "load_knowledge", lambda cards: once(cards) if cards == own else read(cards))
         yield
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Say in one line which tests were not run for want of a browser."""
+    if BROWSER is None:
+        terminalreporter.write_line(f"tests/browser was not run: {NO_BROWSER}")
 
 
 def _loopback_only(original: Any) -> Any:

@@ -5,12 +5,7 @@ import pytest
 from cds_service.app import create_app
 from cds_service.authoring.exhibits import CaseExhibits
 from cds_service.settings import Settings
-from tests.browser.browsing import ARGUMENTS, BROWSER, NO_BROWSER, WIDTHS, served, violations
-
-if BROWSER is None:
-    pytest.skip(NO_BROWSER, allow_module_level=True)
-
-from playwright.sync_api import sync_playwright
+from tests.browser.browsing import WIDTHS, served, violations
 
 PAGES = ("FD-AFO-01", "FD-RF-01", "index", "coverage", "value-set-foot-drop")
 
@@ -20,14 +15,6 @@ def address():
     settings = Settings(database_url="sqlite://")
     with served(create_app(settings, exhibits=lambda knowledge: CaseExhibits(settings, knowledge))) as address:
         yield address
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_playwright() as driver:
-        opened = driver.chromium.launch(executable_path=BROWSER, args=ARGUMENTS)
-        yield opened
-        opened.close()
 
 
 @pytest.mark.parametrize(("width", "scheme"), [("desktop", "light"), ("phone", "dark"), ("phone", "light")])

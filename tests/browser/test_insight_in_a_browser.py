@@ -6,13 +6,8 @@ import pytest
 
 from cds_service.app import create_app
 from cds_service.settings import Settings
-from tests.browser.browsing import ARGUMENTS, BROWSER, NO_BROWSER, WIDTHS, reachable, served, violations, walk
+from tests.browser.browsing import WIDTHS, reachable, served, violations, walk
 from tests.web import insight_world as figures
-
-if BROWSER is None:
-    pytest.skip(NO_BROWSER, allow_module_level=True)
-
-from playwright.sync_api import sync_playwright
 
 PAGES = {
     "plausible": figures.plausible,
@@ -30,14 +25,6 @@ def shown():
         app = create_app(Settings(database_url="sqlite://"))
     with served(app) as address:
         yield address, made
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_playwright() as driver:
-        opened = driver.chromium.launch(executable_path=BROWSER, args=ARGUMENTS)
-        yield opened
-        opened.close()
 
 
 @pytest.fixture

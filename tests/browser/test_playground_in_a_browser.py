@@ -13,13 +13,8 @@ import pytest
 from cds_service.app import create_app
 from cds_service.settings import Settings
 from tests.api.world import ROOT
-from tests.browser.browsing import ARGUMENTS, BROWSER, NO_BROWSER, WIDTHS, reachable, served, violations, walk
+from tests.browser.browsing import WIDTHS, reachable, served, violations, walk
 from tests.web.playground_world import bundle, foot_drop, patient
-
-if BROWSER is None:
-    pytest.skip(NO_BROWSER, allow_module_level=True)
-
-from playwright.sync_api import sync_playwright
 
 REFUSED = re.compile(r"Failed to load resource: the server responded with a status of 4\d\d ")
 LOOKS = [(width, scheme) for width in WIDTHS for scheme in ("light", "dark")]
@@ -45,14 +40,6 @@ def cards(tmp_path_factory):
 def address(cards):
     with served(create_app(Settings(database_url="sqlite://", cards_dir=cards, development=True))) as address:
         yield address
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_playwright() as driver:
-        opened = driver.chromium.launch(executable_path=BROWSER, args=ARGUMENTS)
-        yield opened
-        opened.close()
 
 
 @pytest.fixture

@@ -9,13 +9,10 @@ from importlib.util import find_spec
 
 import pytest
 
-from tests.browser.browsing import ARGUMENTS, BROWSER, NO_BROWSER, WIDTHS, violations
+from tests.browser.browsing import WIDTHS, violations
 from tests.docs.pages import ROOT
 
-pytestmark = [
-    pytest.mark.skipif(BROWSER is None, reason=NO_BROWSER),
-    pytest.mark.skipif(find_spec("myst_parser") is None, reason="Sphinx is not installed: `make docs` does it"),
-]
+pytestmark = pytest.mark.skipif(find_spec("myst_parser") is None, reason="Sphinx is not installed: `make docs` does it")
 PAGES = ("docs/index", "README", "docs/configuration", "files/NOTICE", "search")
 
 
@@ -40,16 +37,6 @@ def base(site):
     server.shutdown()
     server.server_close()
     thread.join()
-
-
-@pytest.fixture(scope="module")
-def browser():
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=BROWSER, args=list(ARGUMENTS))
-        yield browser
-        browser.close()
 
 
 @pytest.mark.parametrize(("width", "scheme"), [("desktop", "light"), ("phone", "dark")])
