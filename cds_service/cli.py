@@ -146,7 +146,8 @@ def _serve(_: argparse.Namespace, settings: Settings) -> int:
     set_up_logging(settings.log_level, settings.log_format)
     app = create_app(settings, exhibits=partial(CaseExhibits, settings))
     print(
-        f"Discovery:  {settings.base_url}/cds-services\nMode:       {app.state.mode}\nKnowledge:  {NOT_APPROVED}",
+        f"Start page: {settings.base_url}/\nDiscovery:  {settings.base_url}/cds-services\n"
+        f"Mode:       {app.state.mode}\nKnowledge:  {NOT_APPROVED}",
         flush=True,
     )
     uvicorn.run(app, **server_options(app, settings))
