@@ -20,6 +20,8 @@ from typing import Any, Final
 
 import yaml
 
+SERVER: Final = "http://127.0.0.1:8090/fhir"
+"""Where ``python -m fhir_examples.server`` has them; the id of a Patient is the name of the example."""
 PLACEHOLDER: Final = re.compile(
     r"\{\{(?P<of>date of )?(?P<start>today|now)(?: (?P<sign>[+-]) (?P<number>\d+) (?P<unit>years|days|hours))?\}\}"
 )

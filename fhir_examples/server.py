@@ -18,7 +18,7 @@ import re
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import uvicorn
 from starlette.applications import Starlette
@@ -29,7 +29,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from cds_service.examples import read_examples
+from cds_service.examples import SERVER, read_examples
 from cds_service.settings import Settings
 from fhir_examples.golden import USER
 from fhir_examples.search import (
@@ -44,8 +44,8 @@ from fhir_examples.search import (
     searchset,
 )
 
-HOST: Final = "127.0.0.1"
-PORT: Final = 8090
+HOST: Final = urlsplit(SERVER).hostname or ""
+PORT: Final = urlsplit(SERVER).port or 0
 _JSON: Final = ("json", "application/json", "application/fhir+json", "application/json+fhir", "text/json")
 _NUMBER: Final = re.compile(r"[0-9]{1,6}")
 _FORM: Final = "application/x-www-form-urlencoded"

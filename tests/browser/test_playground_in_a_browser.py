@@ -336,7 +336,7 @@ def test_the_sandbox_link_names_this_service_and_says_what_it_does_not_carry(ope
     page.get_by_text("As a link to the CDS Hooks Sandbox").click()
     link = page.get_by_role("link", name=re.compile("sandbox")).get_attribute("href")
     assert link.startswith("https://sandbox.cds-hooks.org/?serviceDiscoveryURL=http%3A%2F%2F127.0.0.1")
-    assert page.get_by_text("It carries neither this patient nor these drafts").is_visible()
+    assert page.get_by_text("It carries no record of your own, no drafts").is_visible()
 
 
 # ---- by keyboard

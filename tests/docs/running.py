@@ -125,7 +125,8 @@ class _Page:
     def _script(self) -> str:
         lines = [_PRELUDE]
         words = "\n".join(block.body for block, _ in self.steps)
-        if f"127.0.0.1:{SERVICE}" in words and not _SERVER.search(words):
+        starts_it = any(found[2] is None for found in _SERVER.finditer(words))
+        if f"127.0.0.1:{SERVICE}" in words and not starts_it:
             lines.append(f"background {self.ports[SERVICE]} cds-service serve")
         for block, command in self.steps:
             out = self._out(block)

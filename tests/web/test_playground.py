@@ -112,7 +112,10 @@ def test_the_call_can_be_taken_along(client):
     assert f"http://127.0.0.1:8080/{one.call['address']}" in texts
     assert one.call["sandbox"] == (
         "https://sandbox.cds-hooks.org/?serviceDiscoveryURL=http%3A%2F%2F127.0.0.1%3A8080%2Fcds-services&hook=patient-view"
+        "&fhirServiceUrl=http%3A%2F%2F127.0.0.1%3A8090%2Ffhir&patientId=peroneal-palsy"
     )
+    own = fired(client, "", record=bundle(patient(), foot_drop())).call["sandbox"]
+    assert own.endswith("cds-services&hook=patient-view")
 
 
 def test_what_stands_in_a_record_cannot_leave_the_text_of_a_command(client, tmp_path):

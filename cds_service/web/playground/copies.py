@@ -6,6 +6,8 @@ import shlex
 from typing import Final
 from urllib.parse import urlencode
 
+from cds_service.examples import SERVER
+
 SANDBOX: Final = "https://sandbox.cds-hooks.org/"
 LONGEST: Final = 2 * 1024 * 1024
 _END: Final = "END_OF_REQUEST"
@@ -40,7 +42,7 @@ def as_python(address: str, request: str) -> str:
     return _PYTHON.format(address=address, request=request)
 
 
-def as_sandbox_link(discovery: str, hook: str) -> str:
-    """The Sandbox with this service in it, at this hook if it knows it."""
-    known = {"hook": hook} if hook in _SANDBOX_HOOKS else {}
-    return f"{SANDBOX}?{urlencode({'serviceDiscoveryURL': discovery, **known})}"
+def as_sandbox_link(discovery: str, hook: str, example: str = "") -> str:
+    """The Sandbox with this service in it, at this hook if it knows it, and with an example patient."""
+    known = {"serviceDiscoveryURL": discovery} | ({"hook": hook} if hook in _SANDBOX_HOOKS else {})
+    return f"{SANDBOX}?{urlencode(known | ({'fhirServiceUrl': SERVER, 'patientId': example} if example else {}))}"

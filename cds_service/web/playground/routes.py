@@ -132,7 +132,7 @@ def _made(maker: CallMaker, asked: Asked, now: dt.datetime, base: str) -> dict[s
         "request": made.request,
         "curl": as_curl(f"{base}{address}", made.request) if is_short else "",
         "python": as_python(f"{base}{address}", made.request) if is_short else "",
-        "sandbox": as_sandbox_link(f"{base}cds-services", asked.hook),
+        "sandbox": as_sandbox_link(f"{base}cds-services", asked.hook, asked.example),
         "record": record_form(made.record, asked.changes),
     }
 

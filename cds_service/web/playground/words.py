@@ -247,9 +247,9 @@ SINCE_BEFORE: Final[Mapping[str, str]] = {
     "no longer judged": "is no longer judged for {scope}.",
 }
 SANDBOX: Final = (
-    "The link tells the CDS Hooks Sandbox where this service is, and nothing else. It carries neither this patient nor "
-    "these drafts: the Sandbox reads patients from a FHIR server, its own or one that you add to the link as "
-    "fhirServiceUrl and patientId. It runs in your browser, which must be allowed to call this address."
+    "The link tells the CDS Hooks Sandbox where this service is. An example patient comes along if the examples' own "
+    "FHIR server runs on this machine (make patients). It carries no record of your own, no drafts, no changed fact: "
+    "the Sandbox reads patients from a FHIR server, and drafts its own orders."
 )
 
 SCRIPT: Final[Mapping[str, str]] = {
