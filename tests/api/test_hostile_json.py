@@ -178,6 +178,7 @@ def is_refused(body):
     return None
 
 
+@pytest.mark.parametrize("beside", ["", "." * 100_000], ids=["escapes are many", "escapes are few"])
 @pytest.mark.parametrize(
     "text",
     [
@@ -193,17 +194,18 @@ def is_refused(body):
         '","' * 2000,
     ],
 )
-def test_what_stands_in_strings_is_neither_deep_nor_many(text):
-    value = {"a": [text, {text: text}], "b": text}
+def test_what_stands_in_strings_is_neither_deep_nor_many(text, beside):
+    value = {"a": [text, {text: text}], "b": text, "beside": beside}
     assert is_refused(json.dumps(value).encode()) is None
     assert is_refused(json.dumps(value, ensure_ascii=False).encode()) is None
 
 
+@pytest.mark.parametrize("beside", ["", "." * 100_000], ids=["escapes are many", "escapes are few"])
 @pytest.mark.parametrize("text", ["", '"', "\\", "[", "\\\\", '\\"', 'a"b\\', "\\\\\\"])
-def test_what_stands_outside_is_counted_whatever_strings_stand_beside_it(text):
-    deep = json.dumps({text: [[[[[[[[[[text]]]]]]]]]]})
+def test_what_stands_outside_is_counted_whatever_strings_stand_beside_it(text, beside):
+    deep = json.dumps({text: [[[[[[[[[[text]]]]]]]]]], "beside": beside})
     assert is_refused(deep.encode()) == "levels of nesting"
-    assert is_refused(json.dumps([text] * 1001).encode()) == "elements"
+    assert is_refused(json.dumps([text, beside] * 501).encode()) == "elements"
 
 
 @pytest.mark.parametrize("body", [b"[" * 50, b"]" * 50, b"{" * 30 + b"]" * 30, b"[[]" * 40])
