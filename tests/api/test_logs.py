@@ -289,8 +289,8 @@ def test_a_running_service_repeats_nothing_of_what_it_was_sent(said):
 
 def test_each_line_has_the_form_that_was_asked_for(said):
     form, text = said
-    start, lines = text.splitlines()[:3], text.splitlines()[3:]
-    assert [line.partition(":")[0] for line in start if ":" in line] == ["Discovery", "Mode", "Knowledge"]
+    start, lines = text.splitlines()[:4], text.splitlines()[4:]
+    assert [line.partition(":")[0] for line in start if ":" in line] == ["Start page", "Discovery", "Mode", "Knowledge"]
     logged = [line for line in lines if not line.startswith('{"at":')]
     if form == "json":
         assert {json.loads(line)["level"] for line in logged} >= {"info", "warning"}
