@@ -69,11 +69,10 @@ class _Foundation:
         settings: Settings,
         clock: Callable[[], dt.datetime],
         exhibits: Callable[[Knowledge], Exhibits] | None,
-        cards: EditedCards | None = None,
     ) -> None:
         """The ledger is opened when it is asked for: after all that can be wrong with the rest was looked at."""
         self.settings, self.clock, self.exhibits = settings, clock, exhibits
-        self.cards = cards
+        self.cards: EditedCards | None = None
         self.metrics: Metrics | None = None
         self.audit = open_audit(settings.audit_file, self._count_lost_audit)
         self.large_calls = ThreadPoolExecutor(_LARGE_CALLS_AT_ONCE, thread_name_prefix="large-call")

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from cds_service.examples import PLACEHOLDER, each_string, fill_all, value
+from cds_service.knowledge.hook_call import USER
 from cds_service.knowledge.loader import load_knowledge
 from cds_service.settings import Settings
 from fhir_examples.search import answer as fhir_answer
@@ -27,7 +28,6 @@ FOLDER = Path(__file__).resolve().parent
 CALL_TIME = "{{time of the call}}"
 BASE_URL = "{{service}}"
 HOOK_INSTANCE = "d1577c69-dfbe-44ad-ba6d-3e05e953b2ea"
-USER = "Practitioner/example"
 
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d(?:T\d\d:\d\d:\d\d(?:Z|[+-]\d\d:\d\d))?")

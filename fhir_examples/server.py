@@ -30,8 +30,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from cds_service.examples import SERVER, read_examples
+from cds_service.knowledge.hook_call import USER
 from cds_service.settings import Settings
-from fhir_examples.golden import USER
 from fhir_examples.search import (
     REFERENCES,
     SEARCHES,

@@ -40,13 +40,14 @@ class EditedCards:
     async def current(self) -> App | None:
         """The app of the folder as it is now, made where it has changed; None for the one of the start."""
         async with self._lock:
-            stamp = _stamp(self._folder)
-            if stamp != self._stamp:
-                self._stamp = stamp
-                await asyncio.to_thread(self._read)
+            await asyncio.to_thread(self._look)
         return self._made
 
-    def _read(self) -> None:
+    def _look(self) -> None:
+        stamp = _stamp(self._folder)
+        if stamp == self._stamp:
+            return
+        self._stamp = stamp
         try:
             self._made = self._make()
         except InvalidKnowledgeError as error:

@@ -25,6 +25,14 @@ ALWAYS = ((b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-ref
 _NO_STORE = (b"cache-control", b"no-store")
 
 
+def name_in(host: bytes) -> str:
+    """The name or address in a Host header, without its port; empty where it cannot be read."""
+    try:
+        return urlsplit(f"//{host.decode('ascii')}").hostname or ""
+    except ValueError:
+        return ""
+
+
 class CORS(CORSMiddleware):
     """Answers browsers by the origins of the settings, or by those that are registered at the moment."""
 
@@ -71,13 +79,7 @@ class OpenModeGuard:
         forwarded = any(name.startswith(FORWARDED) for name, _ in scope["headers"])
         if len(hosts) > 1 or (forwarded and not self.may_forward(scope)):
             return False
-        return not hosts or self._is_local(hosts[0])
-
-    def _is_local(self, host: bytes) -> bool:
-        try:
-            return self.is_local(urlsplit(f"//{host.decode('ascii')}").hostname or "")
-        except (ValueError, UnicodeDecodeError):
-            return False
+        return not hosts or self.is_local(name_in(hosts[0]))
 
 
 class SafeHeaders:

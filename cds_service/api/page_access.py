@@ -6,12 +6,11 @@ import hmac
 import ipaddress
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
 from cds_service.api.errors import refuse
-from cds_service.api.middleware import FORWARDED, App, Receive, Refused, Scope, Send
+from cds_service.api.middleware import FORWARDED, App, Receive, Refused, Scope, Send, name_in
 from cds_service.errors import ForbiddenError, UnauthorizedError
 
 _NO_PAGES = ("cds-services", "health")
@@ -105,12 +104,8 @@ class PageAccess:
             return True
         if len(origins) != 1 or len(hosts) != 1:
             return False
-        try:
-            name = urlsplit(f"//{hosts[0].decode('ascii')}").hostname or ""
-        except ValueError:
-            return False
         own = b"%s://%s" % (str(scope.get("scheme", "http")).encode(), hosts[0])
-        return origins[0] == own and self.is_local(name)
+        return origins[0] == own and self.is_local(name_in(hosts[0]))
 
     def _has_token(self, headers: Headers) -> bool:
         sent = [value for name, value in headers if name == b"authorization"]

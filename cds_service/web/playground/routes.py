@@ -10,7 +10,7 @@ import datetime as dt
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 from starlette.concurrency import run_in_threadpool
@@ -43,6 +43,7 @@ _STATIC: Final = {
 }
 Read = Callable[[Request], Awaitable[bytes]]
 Problems = Callable[[], tuple[str, ...]]
+T = TypeVar("T")
 Route = tuple[str, list[str], Callable[[Request], Any]]
 
 
@@ -91,16 +92,19 @@ def playground_routes(
         headers = _FRESH | {"content-security-policy": POLICY}
         return HTMLResponse(playground_page(knowledge, examples, problems()), headers=headers)
 
-    async def asked(request: Request) -> Response:
-        body = await read(request)
+    def decoded(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
         limits.check(body)
-        made = await run_in_threadpool(_made, maker, read_body(_ASKED, body), clock(), str(request.base_url))
-        return _json(made)
+        return read_body(decoder, body)
+
+    # what is large is read and judged beside the loop, so that the calls of others need not wait
+
+    async def asked(request: Request) -> Response:
+        body, base = await read(request), str(request.base_url)
+        return _json(await run_in_threadpool(lambda: _made(maker, decoded(_ASKED, body), clock(), base)))
 
     async def answered(request: Request) -> Response:
         body = await read(request)
-        limits.check(body)
-        parts = await run_in_threadpool(show.parts, read_body(_SHOWN, body))
+        parts = await run_in_threadpool(lambda: show.parts(decoded(_SHOWN, body)))
         return _json(parts | {"problems": problems_part(problems())})
 
     yield "/", ["GET"], page
